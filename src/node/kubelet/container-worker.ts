@@ -34,6 +34,8 @@ export interface ContainerWorkerOptions {
 /** How often a container whose configuration is missing looks again. */
 const CONFIG_RETRY_MS = 2_000;
 
+const HOOK_TIMEOUT_MS = 30_000;
+
 const UNKNOWN_START = 'ContainerCannotRun';
 
 /**
@@ -133,7 +135,7 @@ export class ContainerWorker {
     this.#probes = new ContainerProbes({
       clock: this.#options.clock,
       container,
-      run: (probe, timeoutMs) => runProbe(probe, target, timeoutMs),
+      run: (probe, timeoutMs) => runProbe(this.#options.clock, probe, target, timeoutMs),
       record,
       onChange: ({ started, ready }) => this.#update({ started, ready }),
       onUnhealthy: (kind, graceSeconds) => {
@@ -154,7 +156,7 @@ export class ContainerWorker {
   async #postStart(target: ProbeTarget): Promise<void> {
     const hook = this.#options.container.lifecycle?.postStart;
     if (hook === undefined) return;
-    const result = await runProbe(hook, target, 30_000);
+    const result = await runProbe(this.#options.clock, hook, target, HOOK_TIMEOUT_MS);
     if (!result.ok)
       this.#options.record(
         'Warning',
@@ -171,7 +173,8 @@ export class ContainerWorker {
     const hook = container.lifecycle?.preStop;
     if (hook?.sleep !== undefined)
       await sleep(clock, Math.min(hook.sleep.seconds * 1000, this.#graceMs));
-    else if (hook !== undefined && this.#graceMs > 0) await runProbe(hook, target, this.#graceMs);
+    else if (hook !== undefined && this.#graceMs > 0)
+      await runProbe(clock, hook, target, this.#graceMs);
     await handle.stop(Math.max(deadline - clock.now(), 0));
   }
 

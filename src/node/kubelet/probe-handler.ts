@@ -1,9 +1,10 @@
-import { request as httpRequest } from 'node:http';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect as http2Connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Container, ProbeHandler } from '../../api/types/core.ts';
 import type { IntOrString } from '../../api/types/meta.ts';
+import type { Clock } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { ContainerHandle } from '../runtime/container.ts';
 
@@ -26,26 +27,41 @@ function failed(message: string): ProbeResult {
 
 /** Runs one probe or hook action once. Never rejects; sockets are gone when it resolves. */
 export async function runProbe(
+  clock: Clock,
   probe: ProbeHandler,
   target: ProbeTarget,
   timeoutMs: number,
 ): Promise<ProbeResult> {
+  const timeout = new AbortController();
+  const timer = clock.setTimer(timeoutMs, () =>
+    timeout.abort(new Error(`timeout after ${timeoutMs / 1000}s`)),
+  );
   try {
-    if (probe.httpGet !== undefined) return await httpProbe(probe.httpGet, target, timeoutMs);
-    if (probe.tcpSocket !== undefined) {
-      const { host = target.podIP, port } = probe.tcpSocket;
-      return await tcpProbe(host, realPort(target, host, port), timeoutMs);
-    }
-    if (probe.grpc !== undefined) {
-      const port = realPort(target, target.podIP, probe.grpc.port);
-      return await grpcProbe(target.podIP, port, probe.grpc.service ?? '', timeoutMs);
-    }
-    if (probe.exec !== undefined)
-      return await execProbe(probe.exec.command ?? [], target, timeoutMs);
-    return OK;
+    return await probeOnce(probe, target, timeoutMs, timeout.signal);
   } catch (error) {
     return failed(errorMessage(error));
+  } finally {
+    timer.cancel();
   }
+}
+
+function probeOnce(
+  probe: ProbeHandler,
+  target: ProbeTarget,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  if (probe.httpGet !== undefined) return httpProbe(probe.httpGet, target, signal);
+  if (probe.tcpSocket !== undefined) {
+    const { host = target.podIP, port } = probe.tcpSocket;
+    return tcpProbe(host, realPort(target, host, port), signal);
+  }
+  if (probe.grpc !== undefined) {
+    const port = realPort(target, target.podIP, probe.grpc.port);
+    return grpcProbe(target.podIP, port, probe.grpc.service ?? '', signal);
+  }
+  if (probe.exec !== undefined) return execProbe(probe.exec.command ?? [], target, timeoutMs);
+  return Promise.resolve(OK);
 }
 
 function realPort(target: ProbeTarget, host: string, port: IntOrString): number {
@@ -64,7 +80,7 @@ function portNumber(container: Container, port: IntOrString): number {
 function httpProbe(
   action: NonNullable<ProbeHandler['httpGet']>,
   target: ProbeTarget,
-  timeoutMs: number,
+  signal: AbortSignal,
 ): Promise<ProbeResult> {
   const host = action.host ?? target.podIP;
   const port = realPort(target, host, action.port);
@@ -76,10 +92,10 @@ function httpProbe(
     path: action.path ?? '/',
     headers,
     agent: false as const,
-    signal: AbortSignal.timeout(timeoutMs),
+    signal,
   };
   return new Promise((resolve) => {
-    const onResponse = (response: { statusCode?: number; resume(): unknown }): void => {
+    const onResponse = (response: IncomingMessage): void => {
       const code = response.statusCode ?? 0;
       response.resume();
       request.once('close', () =>
@@ -100,9 +116,9 @@ function httpProbe(
   });
 }
 
-function tcpProbe(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
+function tcpProbe(host: string, port: number, signal: AbortSignal): Promise<ProbeResult> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, signal: AbortSignal.timeout(timeoutMs) });
+    const socket = connect({ host, port, signal });
     let result: ProbeResult = OK;
     socket.once('connect', () => socket.destroy());
     socket.once('error', (error) => {
@@ -128,7 +144,7 @@ function grpcProbe(
   host: string,
   port: number,
   service: string,
-  timeoutMs: number,
+  signal: AbortSignal,
 ): Promise<ProbeResult> {
   return new Promise((resolve) => {
     const session = http2Connect(`http://${host}:${port}`);
@@ -144,7 +160,6 @@ function grpcProbe(
       'content-type': 'application/grpc',
       te: 'trailers',
     });
-    const signal = AbortSignal.timeout(timeoutMs);
     signal.addEventListener('abort', () => session.destroy(), { once: true });
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -1,0 +1,263 @@
+import type { Container, Pod } from '../../api/types/core.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { ResourceClient } from '../../controlplane/client/client.ts';
+import { BUILTIN_IMAGES, FALLBACK_IMAGE, imageBaseName } from '../images/catalogue.ts';
+import { ContainerLog } from '../runtime/container-log.ts';
+import type { ContainerRuntime, ContainerSpec } from '../runtime/container.ts';
+import { containerEnv, type EnvSources, expandReferences } from './container-env.ts';
+import { ContainerWorker, type RecordEvent, type RestartPolicy } from './container-worker.ts';
+import { PodFolder } from './pod-folder.ts';
+import { podStatus, waitingStatus } from './pod-status.ts';
+import { StatusPublisher } from './status-publisher.ts';
+
+/** Runs the pod's containers as child processes instead of built-in images. */
+const RUNTIME_ANNOTATION = 'podwire.io/runtime';
+
+/** Pod addresses of one node. */
+export interface PodAddresses {
+  allocate(
+    owner: string,
+  ):
+    | { readonly kind: 'allocated'; readonly address: string }
+    | { readonly kind: 'failed'; readonly message: string };
+  release(owner: string): void;
+}
+
+export interface PodWorkerOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly pod: Pod;
+  readonly nodeName: string;
+  readonly nodeIP: string;
+  readonly pods: ResourceClient<Pod>;
+  readonly addresses: PodAddresses;
+  readonly runtimes: { readonly builtin: ContainerRuntime; readonly process: ContainerRuntime };
+  readonly sources: EnvSources;
+  /** Holds the pods' folders. */
+  readonly podsFolder: string;
+  /** What process pods inherit, e.g. PATH. */
+  readonly baseEnv: Readonly<Record<string, string>>;
+  readonly dialPort: (address: string, port: number) => number;
+  readonly record: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+}
+
+/** How long a pod waits before it asks again for an address that was not to be had. */
+const ADDRESS_RETRY_MS = 5_000;
+
+/** One pod on one node, from its assignment to its end. Owns its address, folder and containers. */
+export class PodWorker {
+  readonly #options: PodWorkerOptions;
+  readonly #folder: PodFolder;
+  readonly #publisher: StatusPublisher;
+  readonly #startTime: string;
+  readonly #logs = new Map<string, ContainerLog>();
+  readonly #workers = new Map<string, ContainerWorker>();
+  readonly #life: Promise<void>;
+  readonly #stop = new AbortController();
+  #pod: Pod;
+  #podIP: string | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: PodWorkerOptions) {
+    this.#options = options;
+    this.#pod = options.pod;
+    this.#startTime = new Date(options.clock.wallNow()).toISOString().replace(/\.\d+Z$/, 'Z');
+    this.#folder = new PodFolder(options.podsFolder, this.#uid);
+    this.#publisher = new StatusPublisher({
+      pods: options.pods,
+      pod: options.pod,
+      compute: (pod) => podStatus(pod, this.#facts(), this.#now()),
+      onError: (error) =>
+        options.log.warn({ err: error, pod: this.#title }, 'pod status not written'),
+    });
+    this.#life = this.#run();
+  }
+
+  /** A newer version of the pod. The spec's containers do not change while it runs. */
+  update(pod: Pod): void {
+    this.#pod = pod;
+    this.#publisher.observe(pod);
+  }
+
+  /** What a container of this pod wrote so far; undefined for an unknown name. */
+  log(container: string): ContainerLog | undefined {
+    return this.#logs.get(container);
+  }
+
+  get podIP(): string | undefined {
+    return this.#podIP;
+  }
+
+  /** Ends the pod: containers, then status, address and folder. Idempotent. */
+  terminate(graceMs: number): Promise<void> {
+    return (this.#stopping ??= this.#terminate(graceMs));
+  }
+
+  get #uid(): string {
+    return this.#options.pod.metadata.uid ?? '';
+  }
+
+  /** As in the kubelet's messages: name_namespace(uid). */
+  get #title(): string {
+    const { name, namespace } = this.#options.pod.metadata;
+    return `${name}_${namespace}(${this.#uid})`;
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.wallNow()).toISOString().replace(/\.\d+Z$/, 'Z');
+  }
+
+  async #run(): Promise<void> {
+    await this.#publisher.publish();
+    await this.#acquireAddress();
+    const policy = this.#pod.spec.restartPolicy ?? 'Always';
+    for (const container of this.#pod.spec.initContainers ?? []) {
+      if (this.#stop.signal.aborted) return;
+      // An init container runs to success: Always would repeat it for ever.
+      const worker = this.#start(container, policy === 'Never' ? 'Never' : 'OnFailure');
+      await worker.finished;
+      if (worker.status.state?.terminated?.exitCode !== 0) return;
+    }
+    if (this.#stop.signal.aborted) return;
+    const workers = this.#pod.spec.containers.map((container) => this.#start(container, policy));
+    await Promise.all(workers.map(({ finished }) => finished));
+  }
+
+  async #acquireAddress(): Promise<void> {
+    if (this.#pod.spec.hostNetwork === true) {
+      this.#podIP = this.#options.nodeIP;
+      return;
+    }
+    while (!this.#stop.signal.aborted) {
+      const outcome = this.#options.addresses.allocate(this.#uid);
+      if (outcome.kind === 'allocated') {
+        this.#podIP = outcome.address;
+        return;
+      }
+      this.#record(
+        'Warning',
+        'FailedCreatePodSandBox',
+        `Failed to create pod sandbox: ${outcome.message}`,
+      );
+      await this.#waitForRetry();
+    }
+  }
+
+  #waitForRetry(): Promise<void> {
+    return new Promise((resolve) => {
+      const { signal } = this.#stop;
+      const timer = this.#options.clock.setTimer(ADDRESS_RETRY_MS, done);
+      function done(): void {
+        signal.removeEventListener('abort', done);
+        timer.cancel();
+        resolve();
+      }
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  #start(container: Container, restartPolicy: RestartPolicy): ContainerWorker {
+    const { clock, dialPort } = this.#options;
+    const record: RecordEvent = (type, reason, message) => this.#record(type, reason, message);
+    const worker = new ContainerWorker({
+      clock,
+      container,
+      podTitle: this.#title,
+      podIP: this.#podIP ?? '',
+      restartPolicy,
+      runtime: this.#runtime(container),
+      prepare: () => this.#prepare(container),
+      dialPort,
+      onChange: () => void this.#publisher.publish(),
+      record,
+    });
+    this.#workers.set(container.name, worker);
+    void this.#publisher.publish();
+    return worker;
+  }
+
+  /** Says what is run in the image's place wherever that is not the image itself. */
+  #runtime(container: Container): ContainerRuntime {
+    const image = container.image ?? '';
+    const isProcess = this.#pod.metadata.annotations?.[RUNTIME_ANNOTATION] === 'process';
+    if (isProcess && (container.command ?? []).length > 0) return this.#options.runtimes.process;
+    const builtin = BUILTIN_IMAGES[imageBaseName(image)];
+    if (builtin === undefined)
+      this.#record(
+        'Warning',
+        'ImageNotInCatalogue',
+        `podwire has no built-in image for "${image}": running ${FALLBACK_IMAGE.summary}`,
+      );
+    else if ((container.command ?? []).length > 0)
+      this.#record(
+        'Warning',
+        'CommandNotRun',
+        `Built-in image "${image}" ${builtin.summary}; its command is run only with the annotation ${RUNTIME_ANNOTATION}: process`,
+      );
+    return this.#options.runtimes.builtin;
+  }
+
+  async #prepare(container: Container): Promise<ContainerSpec> {
+    const { sources, nodeName, nodeIP, baseEnv, log } = this.#options;
+    const { name = '', namespace = '' } = this.#pod.metadata;
+    const podIP = this.#podIP ?? '';
+    const env: Record<string, string> = {
+      ...baseEnv,
+      HOSTNAME: this.#pod.spec.hostname ?? name,
+      PODWIRE_ROOT: this.#folder.path,
+      ...containerEnv(this.#pod, container, { podIP, hostIP: nodeIP, nodeName }, sources),
+    };
+    await this.#folder.mount(this.#pod, container, sources);
+    return {
+      name: container.name,
+      image: container.image ?? '',
+      command: (container.command ?? []).map((word) => expandReferences(word, env)),
+      args: (container.args ?? []).map((word) => expandReferences(word, env)),
+      env,
+      ports: (container.ports ?? []).map(({ containerPort, protocol }) => ({
+        port: containerPort,
+        protocol: protocol ?? 'TCP',
+      })),
+      workingDir: container.workingDir ?? this.#folder.path,
+      pod: { name, namespace, uid: this.#uid, ip: podIP, nodeName },
+      output: this.#logOf(container.name),
+      log,
+    };
+  }
+
+  #logOf(container: string): ContainerLog {
+    const existing = this.#logs.get(container);
+    if (existing !== undefined) return existing;
+    const created = new ContainerLog(this.#options.clock);
+    this.#logs.set(container, created);
+    return created;
+  }
+
+  async #terminate(graceMs: number): Promise<void> {
+    this.#stop.abort();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop(graceMs)));
+    await this.#life;
+    await this.#publisher.publish();
+    this.#options.addresses.release(this.#uid);
+    await this.#folder.remove();
+  }
+
+  #facts(): Parameters<typeof podStatus>[1] {
+    const { initContainers = [], containers } = this.#pod.spec;
+    const reason = initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating';
+    const statusOf = (container: Container) =>
+      this.#workers.get(container.name)?.status ?? waitingStatus(container, reason);
+    return {
+      podIP: this.#podIP,
+      hostIP: this.#options.nodeIP,
+      startTime: this.#startTime,
+      initContainers: initContainers.map(statusOf),
+      containers: containers.map(statusOf),
+    };
+  }
+
+  #record(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#options.record(this.#pod, type, reason, message);
+  }
+}
