@@ -1,6 +1,7 @@
 import type { Container, ContainerState, ContainerStatus } from '../../api/types/core.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { errorCode, errorMessage } from '../../base/errors.ts';
+import { formatTimestamp } from '../../base/timestamp.ts';
 import type {
   ContainerHandle,
   ContainerRuntime,
@@ -228,7 +229,7 @@ export class ContainerWorker {
   }
 
   #timestamp(): string {
-    return new Date(this.#options.clock.wallNow()).toISOString().replace(/\.\d+Z$/, 'Z');
+    return formatTimestamp(this.#options.clock.wallNow());
   }
 
   #update(change: Partial<ContainerStatus>): void {

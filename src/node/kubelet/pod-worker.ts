@@ -1,6 +1,7 @@
 import type { Container, Pod } from '../../api/types/core.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import { formatTimestamp } from '../../base/timestamp.ts';
 import type { ResourceClient } from '../../controlplane/client/client.ts';
 import { BUILTIN_IMAGES, FALLBACK_IMAGE, imageBaseName } from '../images/catalogue.ts';
 import { ContainerLog } from '../runtime/container-log.ts';
@@ -62,7 +63,7 @@ export class PodWorker {
   constructor(options: PodWorkerOptions) {
     this.#options = options;
     this.#pod = options.pod;
-    this.#startTime = new Date(options.clock.wallNow()).toISOString().replace(/\.\d+Z$/, 'Z');
+    this.#startTime = formatTimestamp(options.clock.wallNow());
     this.#folder = new PodFolder(options.podsFolder, this.#uid);
     this.#publisher = new StatusPublisher({
       pods: options.pods,
@@ -85,13 +86,23 @@ export class PodWorker {
     return this.#logs.get(container);
   }
 
-  get podIP(): string | undefined {
-    return this.#podIP;
+  /** The newest version of the pod it was told of. */
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  get terminating(): boolean {
+    return this.#stopping !== undefined;
   }
 
   /** Ends the pod: containers, then status, address and folder. Idempotent. */
   terminate(graceMs: number): Promise<void> {
     return (this.#stopping ??= this.#terminate(graceMs));
+  }
+
+  /** Nothing more is reported of this pod: its node has died, or its object is gone. */
+  mute(): void {
+    this.#publisher.mute();
   }
 
   get #uid(): string {
@@ -105,7 +116,7 @@ export class PodWorker {
   }
 
   #now(): string {
-    return new Date(this.#options.clock.wallNow()).toISOString().replace(/\.\d+Z$/, 'Z');
+    return formatTimestamp(this.#options.clock.wallNow());
   }
 
   async #run(): Promise<void> {

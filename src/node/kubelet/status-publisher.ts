@@ -16,6 +16,7 @@ export class StatusPublisher {
   #pod: Pod;
   #written = '';
   #dirty = false;
+  #muted = false;
   #writing: Promise<void> | undefined;
 
   constructor(options: {
@@ -38,6 +39,11 @@ export class StatusPublisher {
     this.#pod = pod;
   }
 
+  /** Nothing is written any more. */
+  mute(): void {
+    this.#muted = true;
+  }
+
   /** Something changed: write it soon. Resolves once the status as of now is stored. */
   publish(): Promise<void> {
     this.#dirty = true;
@@ -49,7 +55,7 @@ export class StatusPublisher {
     // Lets the changes of one turn go out together.
     await Promise.resolve();
     try {
-      while (this.#dirty) {
+      while (this.#dirty && !this.#muted) {
         this.#dirty = false;
         await this.#write();
       }
