@@ -60,7 +60,7 @@ export interface ConfigError {
 /** The loopback plan: every address is local on Linux and needs no privilege. */
 const DEFAULTS = {
   nodes: 3,
-  proxyMode: 'iptables',
+  proxyMode: 'ipvs',
   nodeSubnet: '127.18.0.0/16',
   podSubnet: '127.244.0.0/16',
   nodeCIDRMaskSize: 24,
