@@ -1,0 +1,139 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Metrics } from '../../base/metrics.ts';
+import type { Random } from '../../base/random.ts';
+import { CorefileError, type Position } from '../corefile/corefile-error.ts';
+import type { Token } from '../corefile/lexer.ts';
+import type { Directive } from '../corefile/parse-corefile.ts';
+import { parseZones } from '../corefile/zone-key.ts';
+import type { DnsSource } from '../source/dns-source.ts';
+import type { Plugin } from './plugin.ts';
+
+/** What plugins may use of the world, given by whoever starts the server. */
+export interface DnsEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Absent: the kubernetes plugin cannot be used. */
+  readonly source?: DnsSource;
+  /** Addresses clients reach this server on; NS records of a cluster zone point there. */
+  readonly localAddresses: readonly string[];
+}
+
+/** One server block as its plugins see it while they are set up. */
+export interface SetupContext extends DnsEnvironment {
+  /** Zones of the block's keys, folded. */
+  readonly zones: readonly string[];
+  /** `dns://:53`. */
+  readonly server: string;
+}
+
+/** What a directive turns into. Everything is optional: `health` only starts and stops. */
+export interface PluginInstance {
+  readonly plugin?: Plugin;
+  /** Runs before the first query; a failure refuses the Corefile. */
+  start?(): Promise<void>;
+  /** Runs after the last query. */
+  close?(): Promise<void>;
+}
+
+export interface PluginModule {
+  readonly name: string;
+  /** All occurrences of the directive in one server block, in order. Throws {@link CorefileError}. */
+  setup(
+    directives: readonly [Directive, ...Directive[]],
+    context: SetupContext,
+  ): PluginInstance | Promise<PluginInstance>;
+}
+
+/** For directives that make no sense twice. */
+export function once(directives: readonly [Directive, ...Directive[]]): Directive {
+  const second = directives[1];
+  if (second !== undefined)
+    throw new CorefileError(
+      second.name,
+      `plugin/${second.name.text}: this plugin can only be used once per Server Block`,
+    );
+  return directives[0];
+}
+
+export function unknownOption(plugin: string, option: Token, expected: readonly string[]): never {
+  throw new CorefileError(
+    option,
+    `plugin/${plugin}: unknown property '${option.text}'; expected one of ${expected.join(', ')}`,
+  );
+}
+
+/** The only argument; `what` names it in the error. */
+export function oneArgument(directive: Directive, what: string): Token {
+  const [first, second] = directive.args;
+  if (first === undefined || second !== undefined)
+    throw new CorefileError(
+      directive.name,
+      `${directive.name.text} needs exactly one argument: ${what}`,
+    );
+  return first;
+}
+
+export function noArguments(directive: Directive): void {
+  const extra = directive.args[0];
+  if (extra !== undefined)
+    throw new CorefileError(extra, `${directive.name.text} takes no arguments`);
+}
+
+export function integerArgument(
+  token: Token,
+  what: string,
+  range: { readonly min: number; readonly max: number },
+): number {
+  const value = /^-?\d+$/.test(token.text) ? Number(token.text) : Number.NaN;
+  if (!(value >= range.min && value <= range.max))
+    throw new CorefileError(
+      token,
+      `${what} is '${token.text}'; expected a whole number from ${range.min} to ${range.max}`,
+    );
+  return value;
+}
+
+const UNIT_MS: Record<string, number> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Go's notation (`1h15m30.5s`); a bare number is in seconds where CoreDNS takes one. Milliseconds. */
+export function durationArgument(token: Token, what: string): number {
+  if (/^\d+$/.test(token.text)) return Number(token.text) * 1000;
+  const parts = [...token.text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== token.text)
+    throw new CorefileError(
+      token,
+      `${what} is '${token.text}'; expected a duration such as 500ms, 5s or 1m30s`,
+    );
+  return parts.reduce((sum, part) => sum + Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? 0), 0);
+}
+
+/** Zones given as arguments, or the block's. */
+export function zoneArguments(args: readonly Token[], fallback: readonly string[]): string[] {
+  if (args.length === 0) return [...fallback];
+  return args.flatMap((token) => parseZones(token.text, token));
+}
+
+/** `fallthrough [ZONE...]`: which names may go on to the next plugin after NXDOMAIN. */
+export interface Fallthrough {
+  readonly zones: readonly string[];
+}
+
+export function fallthroughArgument(directive: Directive): Fallthrough {
+  return { zones: zoneArguments(directive.args, ['.']) };
+}
+
+/** A CorefileError when `condition` does not hold. */
+export function expectThat(condition: boolean, at: Position, problem: string): asserts condition {
+  if (!condition) throw new CorefileError(at, problem);
+}

@@ -1,0 +1,154 @@
+import type { Backend, BackendQuery, LookupResult } from '../../backend/backend.ts';
+import { negativeReply, positiveReply, soaRecord } from '../../backend/backend-reply.ts';
+import { lookupWithChase } from '../../backend/lookup-addresses.ts';
+import { lookupCname, lookupMx, lookupPtr, lookupSrv } from '../../backend/lookup-targets.ts';
+import { Rcode, RecordType } from '../../message/codes.ts';
+import {
+  addressRecord,
+  nameRecord,
+  type DnsMessage,
+  type ResourceRecord,
+} from '../../message/message.ts';
+import { foldName, joinName, matchingZone } from '../../message/name.ts';
+import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
+import { findRecords, findReverse, type Lookup } from './find-records.ts';
+import { SERIAL_KEY } from './kubernetes-view.ts';
+import { nameServerAddresses } from './name-servers.ts';
+
+/** The `kubernetes` plugin: Services, endpoints and pods by name (plugin/kubernetes/handler.go). */
+export class KubernetesPlugin implements Plugin {
+  readonly name = 'kubernetes';
+  readonly declaresReuse = true;
+  readonly #lookup: Lookup;
+  readonly #isSynced: () => boolean;
+  readonly #backend: Backend;
+
+  constructor(lookup: Lookup, isSynced: () => boolean) {
+    this.#lookup = lookup;
+    this.#isSynced = isSynced;
+    this.#backend = {
+      find: (query) => Promise.resolve(findRecords(lookup, query)),
+      findReverse: (query) => Promise.resolve(findReverse(lookup, query)),
+      resolve: resolveOutside,
+    };
+  }
+
+  async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
+    const matched = matchingZone(this.#lookup.options.zones, request.name);
+    if (matched === undefined) return next(request);
+    const { name, type } = request.question;
+    const zone = name.slice(name.length - matched.length);
+    if (type === RecordType.AXFR || type === RecordType.IXFR)
+      return { kind: 'rcode', rcode: Rcode.REFUSED };
+    const query: BackendQuery = { request, name, folded: request.name, type, zone };
+    const result = await this.#answer(query);
+    if (result.kind === 'missing') return this.#missing(query, next);
+    request.reuse.allow();
+    return this.#reply(request.message, query, result);
+  }
+
+  async #answer(query: BackendQuery): Promise<LookupResult> {
+    switch (query.type) {
+      case RecordType.A:
+      case RecordType.AAAA:
+        return lookupWithChase(this.#backend, query);
+      case RecordType.TXT:
+        return this.#text(query);
+      case RecordType.CNAME:
+        return lookupCname(this.#backend, query);
+      case RecordType.PTR:
+        return lookupPtr(this.#backend, query);
+      case RecordType.MX:
+        return lookupMx(this.#backend, query);
+      case RecordType.SRV:
+        return lookupSrv(this.#backend, query);
+      case RecordType.SOA:
+        // Below the apex always NODATA, even for names that do not exist.
+        return foundOnly(isApex(query) ? [this.#soa(query)] : []);
+      case RecordType.NS:
+        return isApex(query) ? this.#nameServers(query) : this.#existence(query);
+      default:
+        return this.#existence(query);
+    }
+  }
+
+  /** Only dns-version has text; everything else is a question of existence. */
+  #text(query: BackendQuery): Promise<LookupResult> {
+    const version = joinName('dns-version', foldName(query.zone));
+    return query.folded === version
+      ? lookupWithChase(this.#backend, query)
+      : this.#existence(query);
+  }
+
+  /** Tells NODATA from NXDOMAIN for types that Kubernetes has nothing for. */
+  async #existence(query: BackendQuery): Promise<LookupResult> {
+    const found = await this.#backend.find({ ...query, type: RecordType.A }, false);
+    return found === undefined ? { kind: 'missing' } : foundOnly([]);
+  }
+
+  #nameServers(query: BackendQuery): LookupResult {
+    const { ttlSeconds } = this.#lookup.options;
+    const servers = nameServerAddresses(this.#lookup, query.zone);
+    query.request.reuse.refuse();
+    const names = [...new Set(servers.map((server) => server.name))];
+    return {
+      ...foundOnly(
+        names.map((target) => nameRecord(query.name, RecordType.NS, ttlSeconds, target)),
+      ),
+      additionals: servers.map((server) => addressRecord(server.name, ttlSeconds, server.address)),
+    };
+  }
+
+  async #missing(query: BackendQuery, next: Handler): Promise<Outcome> {
+    const { request } = query;
+    const zones = this.#lookup.options.fallthrough?.zones ?? [];
+    if (matchingZone(zones, query.folded) !== undefined) return next(request);
+    const synced = this.#isSynced();
+    if (synced) request.reuse.allow();
+    else
+      request.trace?.add({
+        plugin: this.name,
+        what: 'the Kubernetes API has not been read fully yet',
+      });
+    const rcode = synced ? Rcode.NXDOMAIN : Rcode.SERVFAIL;
+    const message = negativeReply(request.message, rcode, this.#soa(query));
+    return { kind: 'reply', message, plugin: this.name };
+  }
+
+  #reply(
+    message: DnsMessage,
+    query: BackendQuery,
+    found: Extract<LookupResult, { kind: 'found' }>,
+  ): Outcome {
+    const { answers, additionals, truncated } = found;
+    const reply =
+      answers.length === 0
+        ? negativeReply(message, Rcode.NOERROR, this.#soa(query))
+        : positiveReply(message, { answers, additionals, truncated });
+    return { kind: 'reply', message: reply, plugin: this.name };
+  }
+
+  #soa(query: BackendQuery): ResourceRecord {
+    const { view, options } = this.#lookup;
+    query.request.reuse.dependsOn(view.stamps, SERIAL_KEY);
+    return soaRecord({
+      zone: query.zone,
+      serial: view.serial,
+      minimumSeconds: options.ttlSeconds,
+    });
+  }
+}
+
+/** Targets elsewhere are asked for afresh each time: their TTL is not ours to keep. */
+function resolveOutside(query: BackendQuery, name: string, type: number): Promise<DnsMessage> {
+  query.request.reuse.refuse();
+  return query.request.lookup(name, type);
+}
+
+function isApex(query: BackendQuery): boolean {
+  return query.folded === foldName(query.zone);
+}
+
+function foundOnly(answers: readonly ResourceRecord[]): Extract<LookupResult, { kind: 'found' }> {
+  return { kind: 'found', answers, additionals: [], truncated: false };
+}

@@ -1,0 +1,120 @@
+import { sleep } from '../../../base/clock.ts';
+import { CorefileError } from '../../corefile/corefile-error.ts';
+import type { Directive } from '../../corefile/parse-corefile.ts';
+import { once, type PluginModule } from '../../plugin/setup.ts';
+import type { DnsSource } from '../../source/dns-source.ts';
+import { KubernetesView } from './kubernetes-view.ts';
+import { KubernetesPlugin } from './kubernetes.ts';
+import type { KubernetesOptions } from './options.ts';
+import { parseOptions } from './parse-options.ts';
+
+const SYNC_LOG_INTERVAL_MS = 500;
+const SYNC_POLL_MS = 100;
+
+export const kubernetes: PluginModule = {
+  name: 'kubernetes',
+  setup(directives, context) {
+    const directive: Directive = once(directives);
+    const { clock, log, source } = context;
+    if (source === undefined)
+      throw new CorefileError(
+        directive.name,
+        'plugin/kubernetes: there is no cluster to read; start the server with one or with manifests',
+      );
+    const options = parseOptions(directive, context.zones);
+    const view = new KubernetesView(options, clock);
+    const watches = new Watches(source, view, options);
+    const { localAddresses } = context;
+    const plugin = new KubernetesPlugin({ view, options, localAddresses }, () => watches.synced);
+    return {
+      plugin,
+      // Serves as soon as everything was read, or unsynced after the timeout.
+      async start() {
+        watches.start();
+        const deadline = clock.now() + options.startupTimeoutMs;
+        let nextLogAt = clock.now() + SYNC_LOG_INTERVAL_MS;
+        while (!watches.synced && clock.now() < deadline) {
+          await sleep(clock, SYNC_POLL_MS);
+          if (clock.now() < nextLogAt) continue;
+          nextLogAt += SYNC_LOG_INTERVAL_MS;
+          log.info('waiting for Kubernetes API before starting server');
+        }
+        if (!watches.synced) log.warn('starting server with unsynced Kubernetes API');
+      },
+      close() {
+        watches.stop();
+        return Promise.resolve();
+      },
+    };
+  },
+};
+
+/** Feeds the view from the source; only the kinds the options need are watched. */
+class Watches {
+  readonly #source: DnsSource;
+  readonly #view: KubernetesView;
+  readonly #options: KubernetesOptions;
+  #running: { stop(): void }[] = [];
+  #unsynced = Number.POSITIVE_INFINITY;
+
+  constructor(source: DnsSource, view: KubernetesView, options: KubernetesOptions) {
+    this.#source = source;
+    this.#view = view;
+    this.#options = options;
+  }
+
+  get synced(): boolean {
+    return this.#unsynced === 0;
+  }
+
+  start(): void {
+    const view = this.#view;
+    const { endpoints, pods, multiclusterZones } = this.#options;
+    const multicluster = multiclusterZones.length > 0;
+    this.#unsynced = 2 + Number(endpoints) + Number(pods === 'verified') + Number(multicluster);
+    const synced = (): void => {
+      this.#unsynced -= 1;
+    };
+    this.#running = [
+      this.#source.watch('namespaces', {
+        set: (object) => view.setNamespace(object),
+        delete: (object) => view.deleteNamespace(object),
+        synced,
+      }),
+      this.#source.watch('services', {
+        set: (object) => view.setService(object),
+        delete: (object) => view.deleteService(object),
+        synced,
+      }),
+    ];
+    if (endpoints)
+      this.#running.push(
+        this.#source.watch('endpointslices', {
+          set: (object) => view.setSlice(object),
+          delete: (object) => view.deleteSlice(object),
+          synced,
+        }),
+      );
+    if (pods === 'verified')
+      this.#running.push(
+        this.#source.watch('pods', {
+          set: (object) => view.setPod(object),
+          delete: (object) => view.deletePod(object),
+          synced,
+        }),
+      );
+    if (multicluster)
+      this.#running.push(
+        this.#source.watch('serviceimports', {
+          set: (object) => view.setServiceImport(object),
+          delete: (object) => view.deleteServiceImport(object),
+          synced,
+        }),
+      );
+  }
+
+  stop(): void {
+    for (const watch of this.#running) watch.stop();
+    this.#running = [];
+  }
+}
