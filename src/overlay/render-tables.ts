@@ -1,0 +1,68 @@
+// What the tools of iproute2 6.1 print for the same entries, without the space that ip puts at the end of a line.
+import { formatCidr, formatIp, type IpAddress } from '../base/ip.ts';
+import { formatMac, type MacAddress } from '../wire/mac.ts';
+import type { FdbEntry, NeighbourEntry, RouteEntry } from './forwarding-entries.ts';
+
+/** A vxlan device as `ip -d link show` has it. */
+export interface VxlanLink {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: MacAddress;
+  readonly mtu: number;
+  readonly vni: number;
+  readonly local: IpAddress;
+  readonly underlayDevice: string;
+  readonly port: number;
+  readonly learning: boolean;
+}
+
+/** `ip route`: one line a route, in the order of the kernel's table. */
+export function renderRoutes(routes: Iterable<RouteEntry>): string {
+  return [...routes]
+    .toSorted(byDestination)
+    .map((route) => {
+      const words = [formatCidr(route.destination)];
+      if (route.via !== undefined) words.push('via', formatIp(route.via));
+      words.push('dev', route.device);
+      if (route.via === undefined) words.push('proto kernel scope link');
+      if (route.source !== undefined) words.push('src', formatIp(route.source));
+      if (route.onlink === true) words.push('onlink');
+      return `${words.join(' ')}\n`;
+    })
+    .join('');
+}
+
+/** `ip neigh`. */
+export function renderNeighbours(neighbours: Iterable<NeighbourEntry>): string {
+  return Array.from(
+    neighbours,
+    (entry) =>
+      `${formatIp(entry.address)} dev ${entry.device} lladdr ${formatMac(entry.mac)} PERMANENT\n`,
+  ).join('');
+}
+
+/** `bridge fdb show dev DEVICE`. */
+export function renderFdb(entries: Iterable<FdbEntry>, device: string): string {
+  return Array.from(entries)
+    .filter((entry) => entry.device === device)
+    .map((entry) => `${formatMac(entry.mac)} dst ${formatIp(entry.destination)} self permanent\n`)
+    .join('');
+}
+
+/** `ip -d link show flannel.1`. */
+export function renderVxlanLink(link: VxlanLink): string {
+  const learning = link.learning ? 'learning' : 'nolearning';
+  const local = `local${link.local.family === 'IPv6' ? '6' : ''} ${formatIp(link.local)}`;
+  return [
+    `${link.index}: ${link.name}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu ${link.mtu} qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000`,
+    `    link/ether ${formatMac(link.mac)} brd ff:ff:ff:ff:ff:ff promiscuity 0  allmulti 0 minmtu 68 maxmtu 65535`,
+    `    vxlan id ${link.vni} ${local} dev ${link.underlayDevice} srcport 0 0 dstport ${link.port} ${learning} ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx addrgenmode eui64 numtxqueues 1 numrxqueues 1 gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536`,
+    '',
+  ].join('\n');
+}
+
+function byDestination(a: RouteEntry, b: RouteEntry): number {
+  const [first, second] = [BigInt(a.destination.base), BigInt(b.destination.base)];
+  if (first !== second) return first < second ? -1 : 1;
+  return a.destination.prefixLength - b.destination.prefixLength;
+}
