@@ -22,13 +22,32 @@ export type Decision =
       readonly masquerade: boolean;
       /** Told what becomes of the connection, by modes that count connections. */
       readonly binding?: Binding;
+      /** Present when the proxy is an ordinary program between two connections: userspace mode. */
+      readonly relay?: Relay;
     }
   /** ICMP port unreachable: a TCP client is refused at once. */
-  | { readonly kind: 'reject'; readonly reason: string }
+  | {
+      readonly kind: 'reject';
+      readonly reason: string;
+      /** True: the connection is accepted and closed again; datagrams vanish. Userspace mode. */
+      readonly afterAccept?: boolean;
+    }
   /** Silence: the client times out. */
   | { readonly kind: 'drop'; readonly reason: string }
   /** Not the proxy's business. */
   | { readonly kind: 'pass'; readonly reason: string };
+
+/**
+ * How the userspace proxy treats a connection: both sockets are closed when either direction ends, and a
+ * backend that cannot be reached in time is replaced by the next.
+ */
+export interface Relay {
+  readonly dialTimeoutMs: number;
+  /** A client's datagrams belong together until nothing was sent either way for so long. */
+  readonly udpIdleTimeoutMs: number;
+  /** Where to go after this endpoint failed; a reject when it was the last try. */
+  retry(): Decision;
+}
 
 /** What a socket forwarder can see of a connection's life; modes map it to their own states. */
 export type ConnectionEvent =

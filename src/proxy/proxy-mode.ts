@@ -1,7 +1,31 @@
-import type { RoutingTable } from '../services/routing-table.ts';
+import type { Frontend, RoutingTable } from '../services/routing-table.ts';
 import type { Decision, Flow, Trace } from './flow.ts';
 
 export type ProxyModeName = 'iptables' | 'userspace' | 'nftables' | 'ipvs';
+
+/** Where a flow may go, before chance and memory decide. */
+export interface Reach {
+  readonly verdict: Decision['kind'];
+  /** Why, for verdicts that go nowhere; empty for `forward`. */
+  readonly reason: string;
+  /** Empty unless the verdict is `forward`. */
+  readonly endpoints: readonly ReachableEndpoint[];
+}
+
+export interface ReachableEndpoint {
+  /** `address:port`, IPv6 in brackets. */
+  readonly address: string;
+  /** For a client the proxy has no memory of. Together 1, up to rounding. */
+  readonly probability: number;
+  /** True: the backend sees the node's address. */
+  readonly snat: boolean;
+}
+
+/**
+ * What every flow to a frontend comes to, whoever sends it. `mixed`: it depends on the flow, or goes
+ * through; somebody has to listen.
+ */
+export type Stance = 'mixed' | 'reject' | 'drop';
 
 /**
  * One way of balancing, on one node. Keeps what must outlive a table (round-robin positions, affinity,
@@ -16,4 +40,9 @@ export interface ProxyMode {
    * connection until its binding hears `closed`.
    */
   decide(flow: Flow, trace?: Trace): Decision;
+  /** The same question asked without making a connection: nothing is counted, drawn or remembered. */
+  reach(flow: Flow, trace?: Trace): Reach;
+  /** The addresses of this node or of the Service at which the frontend is answered. */
+  addresses(frontend: Frontend): readonly string[];
+  stance(frontend: Frontend): Stance;
 }
