@@ -1,0 +1,135 @@
+import type { Algorithm } from '../algorithms/balancer.ts';
+import type {
+  AlgorithmResult,
+  BackendResult,
+  PercentilePoint,
+  RunResult,
+  TimelineResult,
+} from '../report/result.ts';
+import type { Plan } from '../scenario/plan.ts';
+import { fairness } from '../stats/fairness.ts';
+import { LatencyRecorder } from '../stats/latency-recorder.ts';
+import { FAILURES, type Recorder } from '../stats/recorder.ts';
+
+/** Percentiles of the curve: denser towards the tail, as HdrHistogram plots are. */
+const CURVE = [
+  0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 97, 98, 99, 99.5, 99.8, 99.9, 99.95,
+  99.99, 100,
+] as const;
+
+/** Timelines of more backends than this are no picture any more, and large. */
+const MAX_TIMELINE_BACKENDS = 60;
+
+export interface SeededRun {
+  readonly seed: string;
+  readonly recorder: Recorder;
+}
+
+/** What the repetitions of one algorithm say. */
+export function summarise(
+  plan: Plan,
+  algorithm: Pick<Algorithm, 'name'> & { readonly family: AlgorithmResult['family'] },
+  runs: readonly SeededRun[],
+): AlgorithmResult {
+  const latency = new LatencyRecorder();
+  for (const { recorder } of runs) latency.add(recorder.latency);
+  const first = runs[0]?.recorder;
+  const timeline =
+    first === undefined || plan.backends.length > MAX_TIMELINE_BACKENDS
+      ? {}
+      : { timeline: timelineOf(first) };
+  return {
+    name: algorithm.name,
+    family: algorithm.family,
+    runs: runs.map((run) => summariseRun(plan, run)),
+    latency: curveOf(latency),
+    backends: plan.backends.map((_, index) => backendResult(plan, index, runs)),
+    ...timeline,
+  };
+}
+
+function summariseRun(plan: Plan, { seed, recorder }: SeededRun): RunResult {
+  const { latency, failures } = recorder;
+  const histogram = latency.histogram();
+  const at = (percentile: number): number =>
+    Math.min(histogram.getValueAtPercentile(percentile) / 1000, latency.maxMs);
+  const failed = FAILURES.reduce((sum, failure) => sum + failures[failure], 0);
+  const total = latency.count + failed;
+  const spread = fairness(...lastingBackends(plan, recorder));
+  const measuredMs = plan.scenario.durationMs - plan.scenario.warmUpMs;
+  return {
+    seed,
+    connections: recorder.totalConnections,
+    requests: latency.count,
+    failures: { ...failures },
+    fairness: spread,
+    metrics: {
+      meanMs: latency.meanMs,
+      p50Ms: at(50),
+      p90Ms: at(90),
+      p99Ms: at(99),
+      p999Ms: at(99.9),
+      maxMs: latency.maxMs,
+      failedShare: total === 0 ? 0 : failed / total,
+      jain: spread.jain,
+      variation: spread.variation,
+      maxOverMean: spread.maxOverMean,
+      connectionSpread: recorder.connectionSpread,
+      peakConnections: Math.max(0, ...recorder.peakConnections),
+      movedShare: recorder.returned === 0 ? 0 : recorder.moved / recorder.returned,
+      throughput: (latency.count * 1000) / measuredMs,
+    },
+  };
+}
+
+/** Requests and weights of the backends that were there all the time: only they can be compared. */
+function lastingBackends(plan: Plan, recorder: Recorder): [number[], number[]] {
+  const changed = new Set(
+    plan.actions.filter(({ atMs }) => atMs > 0).map(({ backend }) => backend),
+  );
+  const everything = plan.backends.every(({ index }) => changed.has(index));
+  const lasting = plan.backends.filter(({ index }) => everything || !changed.has(index));
+  return [
+    lasting.map(({ index }) => recorder.requests[index] ?? 0),
+    lasting.map(({ weight }) => weight),
+  ];
+}
+
+function curveOf(latency: LatencyRecorder): PercentilePoint[] {
+  if (latency.count === 0) return [];
+  const histogram = latency.histogram();
+  return CURVE.map((percentile) => ({
+    percentile,
+    ms: Math.min(histogram.getValueAtPercentile(percentile) / 1000, latency.maxMs),
+  }));
+}
+
+function backendResult(plan: Plan, index: number, runs: readonly SeededRun[]): BackendResult {
+  const mean = (value: (recorder: Recorder) => number | undefined): number =>
+    runs.reduce((sum, { recorder }) => sum + (value(recorder) ?? 0), 0) / runs.length;
+  const backend = plan.backends[index];
+  return {
+    name: backend?.name ?? '',
+    node: backend?.node ?? 0,
+    weight: backend?.weight ?? 0,
+    connections: mean(({ connections }) => connections[index]),
+    requests: mean(({ requests }) => requests[index]),
+    peakConnections: mean(({ peakConnections }) => peakConnections[index]),
+  };
+}
+
+function timelineOf({ timeline, requests }: Recorder): TimelineResult {
+  const backends = requests.length;
+  const rows = (cells: Uint32Array, scale: number): number[][] =>
+    Array.from({ length: backends }, (_, backend) =>
+      Array.from(
+        { length: timeline.samples },
+        (__, sample) => (cells[sample * backends + backend] ?? 0) * scale,
+      ),
+    );
+  return {
+    intervalMs: timeline.intervalMs,
+    open: rows(timeline.open, 1),
+    answeredPerSecond: rows(timeline.answered, 1000 / timeline.intervalMs),
+  };
+}

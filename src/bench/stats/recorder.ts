@@ -1,0 +1,157 @@
+import { LatencyRecorder } from './latency-recorder.ts';
+
+/** Why a request got no answer. */
+export const FAILURES = ['refused', 'unreachable', 'reset', 'overflow', 'unfinished'] as const;
+
+/**
+ * `refused` by the proxy (no backend to choose), `unreachable` (the chosen one is gone), `reset` (it went
+ * away with the request), `overflow` (its queue was full), `unfinished` (still open when the run ended).
+ */
+export type Failure = (typeof FAILURES)[number];
+
+/** Load over time: one row a sample, one column a backend. */
+export interface Timeline {
+  readonly intervalMs: number;
+  readonly samples: number;
+  /** Requests answered in each interval. */
+  readonly answered: Uint32Array;
+  /** Open connections at each sample's end. */
+  readonly open: Uint32Array;
+}
+
+export interface RecorderOptions {
+  readonly backends: number;
+  readonly sources: number;
+  readonly warmUpMs: number;
+  readonly durationMs: number;
+}
+
+export const TIMELINE_SAMPLES = 120;
+
+/** Collects what one run shows, from either engine. Requests due outside the measured window do not count. */
+export class Recorder {
+  readonly latency: LatencyRecorder = new LatencyRecorder();
+  readonly failures: Record<Failure, number> = {
+    refused: 0,
+    unreachable: 0,
+    reset: 0,
+    overflow: 0,
+    unfinished: 0,
+  };
+  /** Connections and answered requests of the measured window, by backend. */
+  readonly connections: Uint32Array;
+  readonly requests: Uint32Array;
+  readonly openConnections: Int32Array;
+  readonly peakConnections: Int32Array;
+  readonly timeline: Timeline;
+  /** All connections of the run, warm-up included. */
+  totalConnections = 0;
+  peakOpen = 0;
+  /** Sources that came back after a change, and those of them that were sent elsewhere. */
+  returned = 0;
+  moved = 0;
+  readonly #warmUpMs: number;
+  readonly #durationMs: number;
+  readonly #lastBackend: Int32Array;
+  readonly #lastEpoch: Int32Array;
+  #epoch = 0;
+  #open = 0;
+  #sample = 0;
+  #spreadSum = 0;
+  #spreadCount = 0;
+
+  constructor(options: RecorderOptions) {
+    const { backends, sources } = options;
+    this.#warmUpMs = options.warmUpMs;
+    this.#durationMs = options.durationMs;
+    this.connections = new Uint32Array(backends);
+    this.requests = new Uint32Array(backends);
+    this.openConnections = new Int32Array(backends);
+    this.peakConnections = new Int32Array(backends);
+    this.#lastBackend = new Int32Array(sources).fill(-1);
+    this.#lastEpoch = new Int32Array(sources);
+    this.timeline = {
+      intervalMs: options.durationMs / TIMELINE_SAMPLES,
+      samples: TIMELINE_SAMPLES,
+      answered: new Uint32Array(TIMELINE_SAMPLES * backends),
+      open: new Uint32Array(TIMELINE_SAMPLES * backends),
+    };
+  }
+
+  /** When the next {@link takeSample} is due; Infinity after the last. */
+  get nextSampleAt(): number {
+    return this.#sample < TIMELINE_SAMPLES
+      ? (this.#sample + 1) * this.timeline.intervalMs
+      : Infinity;
+  }
+
+  /** Mean over the samples of the measured window of (most open connections / mean), among the alive. */
+  get connectionSpread(): number {
+    return this.#spreadCount === 0 ? 1 : this.#spreadSum / this.#spreadCount;
+  }
+
+  connected(backend: number, source: number, now: number): void {
+    this.totalConnections += 1;
+    const open = (this.openConnections[backend] as number) + 1;
+    this.openConnections[backend] = open;
+    if (open > (this.peakConnections[backend] as number)) this.peakConnections[backend] = open;
+    this.#open += 1;
+    if (this.#open > this.peakOpen) this.peakOpen = this.#open;
+    if (now >= this.#warmUpMs)
+      this.connections[backend] = (this.connections[backend] as number) + 1;
+    const last = this.#lastBackend[source] as number;
+    if (last >= 0 && this.#lastEpoch[source] !== this.#epoch) {
+      this.returned += 1;
+      if (last !== backend) this.moved += 1;
+    }
+    this.#lastBackend[source] = backend;
+    this.#lastEpoch[source] = this.#epoch;
+  }
+
+  disconnected(backend: number): void {
+    this.openConnections[backend] = (this.openConnections[backend] as number) - 1;
+    this.#open -= 1;
+  }
+
+  answered(backend: number, intendedAt: number, now: number): void {
+    if (this.#sample < TIMELINE_SAMPLES) {
+      const cell = this.#sample * this.requests.length + backend;
+      this.timeline.answered[cell] = (this.timeline.answered[cell] as number) + 1;
+    }
+    if (!this.#counts(intendedAt)) return;
+    this.requests[backend] = (this.requests[backend] as number) + 1;
+    this.latency.record(now - intendedAt);
+  }
+
+  failed(failure: Failure, intendedAt: number): void {
+    if (this.#counts(intendedAt)) this.failures[failure] += 1;
+  }
+
+  /** The set of backends changed: from here on, a source that goes elsewhere has moved. */
+  backendsChanged(): void {
+    this.#epoch += 1;
+  }
+
+  /** Closes one interval of the timeline. `isAlive` tells which backends the spread is about. */
+  takeSample(isAlive: (backend: number) => boolean): void {
+    const row = this.#sample * this.openConnections.length;
+    let most = 0;
+    let total = 0;
+    let alive = 0;
+    for (const [backend, open] of this.openConnections.entries()) {
+      this.timeline.open[row + backend] = open;
+      if (!isAlive(backend)) continue;
+      alive += 1;
+      total += open;
+      if (open > most) most = open;
+    }
+    this.#sample += 1;
+    if (total === 0 || this.#sample * this.timeline.intervalMs <= this.#warmUpMs) return;
+    this.#spreadSum += (most * alive) / total;
+    this.#spreadCount += 1;
+  }
+
+  #counts(intendedAt: number): boolean {
+    return intendedAt >= this.#warmUpMs && intendedAt <= this.#durationMs;
+  }
+}
