@@ -43,7 +43,11 @@ const MAY_IMPORT: Record<string, { from: readonly string[]; why: string }> = {
     from: ['base', 'api', 'ipam', 'controlplane', 'node'],
     why: 'composition root of the emulator',
   },
-  cli: { from: ['base', 'api', 'cluster'], why: 'argv, env, terminal, exit codes' },
+  bench: {
+    from: ['base', 'api', 'services', 'proxy'],
+    why: 'compares balancers: the proxy itself in virtual or real time, without an emulator',
+  },
+  cli: { from: ['base', 'api', 'cluster', 'bench'], why: 'argv, env, terminal, exit codes' },
 };
 
 // Matches `import … from 'x'`, `export … from 'x'`, `import 'x'` and `import('x')`, on one line or many.

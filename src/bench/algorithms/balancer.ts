@@ -20,7 +20,7 @@ export interface BalancerContext {
   /** How many backends there will ever be: bounds their indices. */
   readonly maximumBackends: number;
   /** Text of the n-th source address. */
-  sourceAddress(source: number): string;
+  readonly sourceAddress: (source: number) => string;
   readonly affinitySeconds?: number;
   /** Requests in each backend now, counted over all nodes. Real proxies cannot see this. */
   readonly globalInSystem: Int32Array;

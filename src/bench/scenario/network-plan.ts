@@ -20,7 +20,10 @@ export interface PodAddress {
 /** Address of the `index`-th backend. Beyond 64,000 the second octet is left. */
 export function podAddress(index: number): PodAddress {
   const block = Math.floor(index / PODS_PER_NODE);
-  return { address: formatIpv4(POD_BASE + block * 256 + FIRST_POD + (index % PODS_PER_NODE)), port: POD_PORT };
+  return {
+    address: formatIpv4(POD_BASE + block * 256 + FIRST_POD + (index % PODS_PER_NODE)),
+    port: POD_PORT,
+  };
 }
 
 /** Address of the `index`-th source, `.1` to `.250` of each /24. */
@@ -36,4 +39,11 @@ const PORT_STRIDE = 10_007;
 /** Source port of the `count`-th connection, from Linux's ephemeral range. */
 export function ephemeralPort(count: number): number {
   return FIRST_EPHEMERAL + ((count * PORT_STRIDE) % EPHEMERAL_PORTS);
+}
+
+/** 127.18.0.2: the first node of the loopback plan. */
+const NODE_BASE = 0x7f12_0002;
+
+export function nodeAddress(index: number): string {
+  return formatIpv4(NODE_BASE + index);
 }

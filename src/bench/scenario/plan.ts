@@ -51,7 +51,8 @@ interface Builder {
 export function planOf(scenario: Scenario): Plan {
   const builder: Builder = { scenario, backends: [], actions: [], running: new Map() };
   for (const group of scenario.backends)
-    for (let count = 0; count < group.count; count += 1) start(builder, group, 0, nodeOf(builder, group, count));
+    for (let count = 0; count < group.count; count += 1)
+      start(builder, group, 0, nodeOf(builder, group, count));
   for (const event of scenario.events.toSorted((a, b) => a.atMs - b.atMs)) carryOut(builder, event);
   // A stable sort keeps the order of actions of one moment.
   const actions = builder.actions.toSorted((a, b) => a.atMs - b.atMs);
@@ -70,7 +71,13 @@ function carryOut(builder: Builder, event: ScenarioEvent): void {
       return;
     case 'join':
       for (let count = 0; count < event.count; count += 1)
-        start(builder, group, event.atMs, builder.backends.length % builder.scenario.nodes, event.warmUp);
+        start(
+          builder,
+          group,
+          event.atMs,
+          builder.backends.length % builder.scenario.nodes,
+          event.warmUp,
+        );
       return;
     case 'weight':
       for (const backend of builder.running.get(event.group) ?? [])

@@ -6,7 +6,11 @@ export interface PooledBackend {
   readonly concurrency: number;
   readonly queueLimit: number;
   /** Extra service time of a cold process: `slowdown` at `fromMs`, 1 from `fromMs + durationMs` on. */
-  readonly warmUp?: { readonly fromMs: number; readonly durationMs: number; readonly slowdown: number };
+  readonly warmUp?: {
+    readonly fromMs: number;
+    readonly durationMs: number;
+    readonly slowdown: number;
+  };
 }
 
 /**

@@ -144,7 +144,8 @@ class Simulation {
 
   #connect(now: number, source: number, client: number): void {
     if (now > this.#endAt) return;
-    const node = this.#scenario.entry === 'source' ? source % this.#balancers.length : this.#entry();
+    const node =
+      this.#scenario.entry === 'source' ? source % this.#balancers.length : this.#entry();
     const connection = this.#connections.take();
     const balancer = this.#balancers[node] as Balancer;
     const backend = balancer.open(connection, source, ephemeralPort(this.#port++));
@@ -204,7 +205,8 @@ class Simulation {
     const leaving = this.#leaving[table.backend[connection] as number] === 1;
     const over = (table.left[connection] as number) <= 0 || leaving || now > this.#endAt;
     if (over) {
-      if (table.inFlight[connection] === 0) this.#close(connection, now, leaving ? 'server' : 'client');
+      if (table.inFlight[connection] === 0)
+        this.#close(connection, now, leaving ? 'server' : 'client');
     } else if (!this.#scenario.connection.multiplexed) this.#schedule(connection, now);
   }
 
@@ -229,7 +231,8 @@ class Simulation {
     const leaving = this.#leaving[table.backend[connection] as number] === 1;
     if (leaving || now > this.#endAt) {
       table.left[connection] = 0;
-      if (table.inFlight[connection] === 0) this.#close(connection, now, leaving ? 'server' : 'client');
+      if (table.inFlight[connection] === 0)
+        this.#close(connection, now, leaving ? 'server' : 'client');
     } else this.#request(connection, table.intendedAt[connection] as number, now);
   }
 

@@ -13,8 +13,7 @@ export function sourceStream(
   if (skew === 0) return () => random.below(addresses);
   const upTo = new Float64Array(addresses);
   let total = 0;
-  for (let index = 0; index < addresses; index += 1)
-    upTo[index] = total += 1 / (index + 1) ** skew;
+  for (let index = 0; index < addresses; index += 1) upTo[index] = total += 1 / (index + 1) ** skew;
   return () => firstAbove(upTo, random.float() * total);
 }
 

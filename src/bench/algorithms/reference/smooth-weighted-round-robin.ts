@@ -22,8 +22,9 @@ export const smoothWeightedRoundRobinAlgorithm: Algorithm = {
         for (const { index, weight } of eligible) {
           if (weight === 0) continue;
           total += weight;
-          credit[index] = (credit[index] as number) + weight;
-          if (best < 0 || (credit[index] as number) > (credit[best] as number)) best = index;
+          const richer = (credit[index] as number) + weight;
+          credit[index] = richer;
+          if (best < 0 || richer > (credit[best] as number)) best = index;
         }
         if (best >= 0) credit[best] = (credit[best] as number) - total;
         return best;
