@@ -25,6 +25,6 @@ test('where no kernel differs, the older generation does the same', async () => 
   for (const name of names) {
     const trace = readTrace(join(DIRECTORY, name));
     if (trace.random === true || trace.other_kernels !== undefined) continue;
-    expect(await judgeEvents(trace, trace.events, older), name).toBeUndefined();
+    expect({ name, difference: await judgeEvents(trace, trace.events, older) }).toEqual({ name });
   }
 });
