@@ -14,12 +14,11 @@ export function netfilterRoute(
   view: NodeView,
   frontend: Frontend,
   flow: Flow,
-  options: { readonly guardFirst: boolean },
+  guardFirst: boolean,
 ): Route {
   const { categories } = frontend.servicePort;
   const source = flow.source.address;
-  if (options.guardFirst && !passesSourceRanges(frontend, source, view))
-    return REFUSAL.sourceRanges;
+  if (guardFirst && !passesSourceRanges(frontend, source, view)) return REFUSAL.sourceRanges;
   if (!categories.hasAny) return REFUSAL.noEndpoints;
   if (frontend.kind === 'clusterIP') return internalRoute(view, frontend, source);
   return passesSourceRanges(frontend, source, view)

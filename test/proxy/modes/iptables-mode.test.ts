@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../../src/base/clock.ts';
 import { seededRandom } from '../../../src/base/random.ts';
 import type { Flow } from '../../../src/proxy/flow.ts';
-import { IptablesMode } from '../../../src/proxy/modes/iptables-mode.ts';
+import { createIptablesMode } from '../../../src/proxy/modes/iptables-mode.ts';
 import { nodeContext } from '../../../src/proxy/node-context.ts';
 import { buildRoutingTable } from '../../../src/services/routing-state.ts';
 import { endpoint, service, type ServiceShape, slice } from '../../services/objects.ts';
@@ -20,7 +20,7 @@ function flow(source = CLIENT, destination = '10.96.0.10', port = 80): Flow {
 
 function setUp(shape: ServiceShape, addresses: readonly string[]) {
   const clock = new ManualClock();
-  const mode = new IptablesMode({
+  const mode = createIptablesMode({
     context: nodeContext({ nodeIPs: ['192.168.0.2'] }),
     clock,
     random: seededRandom('iptables'),
