@@ -1,5 +1,5 @@
 import { PodwireError } from '../../base/errors.ts';
-import { IptablesMode } from '../../proxy/modes/iptables-mode.ts';
+import { createIptablesMode } from '../../proxy/modes/iptables-mode.ts';
 import type { ModeOptions } from '../../proxy/modes/mode-options.ts';
 import { UserspaceMode } from '../../proxy/modes/userspace-mode.ts';
 import type { ProxyMode, ProxyModeName } from '../../proxy/proxy-mode.ts';
@@ -15,7 +15,7 @@ import { smoothWeightedRoundRobinAlgorithm } from './reference/smooth-weighted-r
 export const ALGORITHMS: readonly Algorithm[] = [
   modeAlgorithm(
     'iptables',
-    (options) => new IptablesMode(options),
+    createIptablesMode,
     'kube-proxy iptables: an independent random draw for each connection',
   ),
   modeAlgorithm(
