@@ -100,8 +100,8 @@ export function routes(create: CreateEngine): void {
   });
 
   test('routes of kind reset and close end the client so', async () => {
-    const routes: Route[] = [{ kind: 'reset' }, { kind: 'close' }];
-    await using forwarder = await start(create, () => routes.shift() ?? { kind: 'hold' });
+    const answers: Route[] = [{ kind: 'reset' }, { kind: 'close' }];
+    await using forwarder = await start(create, () => answers.shift() ?? { kind: 'hold' });
     const { listener } = forwarder;
     expect(await fate(listener.local)).toBe('ECONNRESET');
     expect(await fate(listener.local)).toBe('fin');
