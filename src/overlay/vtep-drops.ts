@@ -1,0 +1,45 @@
+import type { VxlanError } from '../wire/vxlan.ts';
+
+/** Why a VTEP let a frame go no further: a closed set, one counter each. */
+export type VtepDropReason =
+  /** Out: no FDB entry for the inner destination. A kernel counts it as a dropped transmission. */
+  | 'no-fdb-entry'
+  /** Out: more than a UDP datagram holds. */
+  | 'too-big'
+  /** Out: the peer's host answered that nothing listens on the VXLAN port. */
+  | 'peer-refused'
+  /** Out: the system would not send. */
+  | 'send-failed'
+  /** Out: the system takes no more for now, and enough waits already. */
+  | 'send-queue-full'
+  /** In: not VXLAN as Linux accepts it. */
+  | `vxlan-${VxlanError}`
+  /** In: another virtual network. */
+  | 'vni-mismatch'
+  /** In: no whole inner Ethernet header. */
+  | 'inner-truncated'
+  /** In: from a host that no lease names, where that is checked. */
+  | 'unknown-peer';
+
+/** Sees every dropped frame, from the VXLAN header on. */
+export type VtepDropObserver = (reason: VtepDropReason, datagram: Uint8Array) => void;
+
+/** The one way for a VTEP to drop a frame. */
+export class VtepDrops {
+  readonly #counts = new Map<VtepDropReason, number>();
+  readonly #observer: VtepDropObserver | undefined;
+
+  constructor(observer?: VtepDropObserver) {
+    this.#observer = observer;
+  }
+
+  drop(reason: VtepDropReason, datagram: Uint8Array): void {
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    this.#observer?.(reason, datagram);
+  }
+
+  /** Every reason seen. */
+  counts(): ReadonlyMap<VtepDropReason, number> {
+    return new Map(this.#counts);
+  }
+}

@@ -1,0 +1,239 @@
+import type { RemoteInfo, Socket } from 'node:dgram';
+import { formatIp, type IpAddress, parseIp } from '../base/ip.ts';
+import type { Resource } from '../base/lifetime.ts';
+import type { Clock } from '../base/clock.ts';
+import { ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
+import { type MacAddress, readMac } from '../wire/mac.ts';
+import { decodeVxlan, encodeVxlan, VXLAN_HEADER_BYTES, type VxlanHeader } from '../wire/vxlan.ts';
+import { LearnedMacs } from './learned-macs.ts';
+import { bindUdp, closeUdp, createUdpSocket } from './udp-socket.ts';
+import { VtepDrops, type VtepDropReason } from './vtep-drops.ts';
+import { type PeerCounters, VtepPeer } from './vtep-peer.ts';
+
+/** What may stand between a VTEP and the network: faults. Each calls `pass` now, later, several times or never. */
+export interface LinkHook {
+  outbound(peer: string, datagram: Uint8Array, pass: (datagram: Uint8Array) => void): void;
+  inbound(peer: string, datagram: Uint8Array, pass: (datagram: Uint8Array) => void): void;
+}
+
+/** Sees what a VTEP sends and receives, from the VXLAN header on, and what it drops. */
+export interface VtepTap {
+  sent(peer: IpAddress, datagram: Uint8Array): void;
+  received(peer: IpAddress, datagram: Uint8Array): void;
+  dropped(reason: VtepDropReason, datagram: Uint8Array): void;
+}
+
+export interface VtepOptions {
+  /** The node's own; outer source of what is sent, too. */
+  readonly address: IpAddress;
+  /** Of every VTEP of the network. 0 lets the system choose, for tests. */
+  readonly port: number;
+  readonly vni: number;
+  readonly clock: Clock;
+  /**
+   * Takes an inner frame, `bytes[from, to)`, Ethernet header first. Called for each of up to 32 datagrams in one
+   * turn of the event loop: do the rest in a {@link Clock.defer}.
+   */
+  readonly onFrame: (bytes: Uint8Array, from: number, to: number) => void;
+  /** Also send to MACs that were seen as sources. Default false. */
+  readonly learning?: boolean;
+  /** Drop what comes from addresses that are no VTEP of the FDB, which a kernel does not do. Default false. */
+  readonly checkPeers?: boolean;
+  /** Of the receiving socket; what was got is in {@link Vtep.receiveBufferBytes}. Default 4 MiB. */
+  readonly receiveBufferBytes?: number;
+}
+
+/** The system's default holds 92 full packets or 3 jumbo ones. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A VXLAN tunnel end point, RFC 7348, that a Linux vxlan device takes for one of its kind. Owns one receiving socket
+ * and one connected sending socket a peer. Answers never go to a datagram's source port, only to the VXLAN port.
+ */
+export class Vtep implements Resource {
+  readonly address: IpAddress;
+  readonly vni: number;
+  readonly #options: VtepOptions;
+  readonly #socket: Socket;
+  readonly #drops: VtepDrops;
+  readonly #peers = new Map<string, VtepPeer>();
+  /** Peers that no entry names any more, until their sockets are gone. */
+  readonly #closing = new Set<Promise<void>>();
+  readonly #learned: LearnedMacs | undefined;
+  readonly #header: VxlanHeader = { vni: 0 };
+  #fdb: ReadonlyMap<MacAddress, VtepPeer> = new Map();
+  #hook: LinkHook | undefined;
+  #tap: VtepTap | undefined;
+  #receiveErrors = 0;
+  #ended: Promise<void> | undefined;
+
+  private constructor(options: VtepOptions, socket: Socket) {
+    this.address = options.address;
+    this.vni = options.vni;
+    this.#options = options;
+    this.#socket = socket;
+    this.#drops = new VtepDrops((reason, datagram) => this.#tap?.dropped(reason, datagram));
+    if (options.learning === true) this.#learned = new LearnedMacs(options.clock);
+    socket.on('message', (datagram, from) => this.#onMessage(datagram, from));
+    socket.on('error', () => {
+      this.#receiveErrors += 1;
+    });
+  }
+
+  /** Rejects with the system's error where the address and port cannot be had. */
+  static async open(options: VtepOptions): Promise<Vtep> {
+    const socket = createUdpSocket(options.address.family);
+    try {
+      await bindUdp(socket, options.address, options.port);
+      socket.setRecvBufferSize(options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES);
+    } catch (error) {
+      await closeUdp(socket);
+      throw error;
+    }
+    return new Vtep(options, socket);
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  /** What the system granted, twice what is usable of it; Linux caps it at net.core.rmem_max. */
+  get receiveBufferBytes(): number {
+    return this.#socket.getRecvBufferSize();
+  }
+
+  /** Errors that the receiving socket reported; it goes on after them. */
+  get receiveErrors(): number {
+    return this.#receiveErrors;
+  }
+
+  drops(): ReadonlyMap<VtepDropReason, number> {
+    return this.#drops.counts();
+  }
+
+  /** By peer address. */
+  counters(): ReadonlyMap<string, Readonly<PeerCounters>> {
+    return new Map(Array.from(this.#peers, ([address, peer]) => [address, peer.counters]));
+  }
+
+  /** Faults from now on; undefined for none. */
+  setHook(hook: LinkHook | undefined): void {
+    this.#hook = hook;
+  }
+
+  /** A capture from now on; undefined for none. */
+  setTap(tap: VtepTap | undefined): void {
+    this.#tap = tap;
+  }
+
+  /** Which MAC is behind which VTEP, completely. Peers that no entry names are closed. */
+  setFdb(entries: Iterable<{ readonly mac: MacAddress; readonly destination: IpAddress }>): void {
+    const fdb = new Map<MacAddress, VtepPeer>();
+    const kept = new Set<string>();
+    for (const { mac, destination } of entries) {
+      const key = formatIp(destination);
+      fdb.set(mac, this.#peerAt(key, destination));
+      kept.add(key);
+    }
+    this.#fdb = fdb;
+    this.#learned?.clear();
+    for (const [key, peer] of this.#peers) {
+      if (kept.has(key)) continue;
+      this.#peers.delete(key);
+      this.#retire(peer);
+    }
+  }
+
+  /**
+   * Sends a frame to the VTEP of its destination MAC. `packet` has {@link VXLAN_HEADER_BYTES} of room before the
+   * Ethernet header, and belongs to the VTEP from now on.
+   */
+  send(packet: Uint8Array): void {
+    const mac = readMac(packet, VXLAN_HEADER_BYTES);
+    const peer = this.#fdb.get(mac) ?? this.#learnedPeer(mac);
+    if (peer === undefined) {
+      this.#drops.drop('no-fdb-entry', packet);
+      return;
+    }
+    this.#header.vni = this.vni;
+    encodeVxlan(packet, 0, this.#header);
+    this.#tap?.sent(peer.address, packet);
+    if (this.#hook === undefined) peer.send(packet);
+    else this.#hook.outbound(formatIp(peer.address), packet, (datagram) => peer.send(datagram));
+  }
+
+  /** Nothing is in progress that could be drained: the same as ending now. */
+  close(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #end(): Promise<void> {
+    for (const peer of this.#peers.values()) this.#retire(peer);
+    this.#peers.clear();
+    this.#fdb = new Map();
+    await Promise.all([...this.#closing, closeUdp(this.#socket)]);
+  }
+
+  #retire(peer: VtepPeer): void {
+    const closing = peer.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
+  #onMessage(datagram: Uint8Array, from: RemoteInfo): void {
+    if (this.#hook === undefined) this.#receive(datagram, from.address);
+    else
+      this.#hook.inbound(from.address, datagram, (passed) => this.#receive(passed, from.address));
+  }
+
+  #receive(datagram: Uint8Array, from: string): void {
+    if (this.#ended !== undefined) return;
+    const peer = this.#peers.get(from);
+    const reason = this.#refusal(datagram, peer);
+    if (reason !== undefined) {
+      this.#drops.drop(reason, datagram);
+      return;
+    }
+    if (peer !== undefined) {
+      peer.counters.receivedFrames += 1;
+      peer.counters.receivedBytes += datagram.length;
+    }
+    if (this.#tap !== undefined || this.#learned !== undefined) this.#observe(datagram, from);
+    this.#options.onFrame(datagram, VXLAN_HEADER_BYTES, datagram.length);
+  }
+
+  #refusal(datagram: Uint8Array, peer: VtepPeer | undefined): VtepDropReason | undefined {
+    if (peer === undefined && this.#options.checkPeers === true) return 'unknown-peer';
+    const error = decodeVxlan(datagram, 0, datagram.length, this.#header);
+    if (error !== undefined) return `vxlan-${error}`;
+    if (this.#header.vni !== this.vni) return 'vni-mismatch';
+    return datagram.length < VXLAN_HEADER_BYTES + ETHERNET_HEADER_BYTES
+      ? 'inner-truncated'
+      : undefined;
+  }
+
+  #observe(datagram: Uint8Array, from: string): void {
+    const address = parseIp(from);
+    if (address === undefined) return;
+    this.#tap?.received(address, datagram);
+    this.#learned?.learn(readMac(datagram, VXLAN_HEADER_BYTES + 6), address);
+  }
+
+  #learnedPeer(mac: MacAddress): VtepPeer | undefined {
+    const address = this.#learned?.lookup(mac);
+    return address === undefined ? undefined : this.#peerAt(formatIp(address), address);
+  }
+
+  #peerAt(key: string, remote: IpAddress): VtepPeer {
+    const existing = this.#peers.get(key);
+    if (existing !== undefined) return existing;
+    const { address: local, port } = this;
+    const peer = new VtepPeer({ local, remote, port, drops: this.#drops });
+    this.#peers.set(key, peer);
+    return peer;
+  }
+}
