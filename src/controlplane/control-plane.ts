@@ -1,0 +1,122 @@
+import type { ManifestObject } from '../api/manifest.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Cidr } from '../base/ip.ts';
+import { Lifetime, type Resource } from '../base/lifetime.ts';
+import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { Random } from '../base/random.ts';
+import { DEFAULT_NODE_PORT_RANGE, NodePortAllocator, type PortRange } from '../ipam/node-ports.ts';
+import { ServiceIpAllocator } from '../ipam/service-ips.ts';
+import { type Applied, applyObject } from './apply-object.ts';
+import { bootstrap } from './bootstrap.ts';
+import type { Client } from './client/client.ts';
+import type { ControllerContext } from './controllers/controller-context.ts';
+import { startDeploymentController } from './controllers/deployment-controller.ts';
+import { startEndpointSliceController } from './controllers/endpoint-slice-controller.ts';
+import { startEndpointSliceMirroring } from './controllers/endpoint-slice-mirroring.ts';
+import { startEndpointsController } from './controllers/endpoints-controller.ts';
+import { Informers } from './controllers/informers.ts';
+import {
+  startReplicaSetController,
+  startReplicationControllerController,
+} from './controllers/replicas.ts';
+import { ApiRegistry } from './registry/api-registry.ts';
+import { localClient } from './registry/local-client.ts';
+import { DEFAULT_WATCH_BACKLOG } from './registry/watch-stream.ts';
+import { startScheduler } from './scheduler/scheduler.ts';
+import { MemoryStore } from './store/memory-store.ts';
+import type { Store } from './store/store.ts';
+
+export interface ControlPlaneConfig {
+  readonly serviceCidr: Cidr;
+  readonly nodePortRange?: PortRange;
+  /** Where `default/kubernetes` leads. */
+  readonly apiServerPort?: number;
+  readonly watchBacklog?: number;
+}
+
+export interface ControlPlaneOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly config: ControlPlaneConfig;
+  /** Taken over and closed with the control plane; in memory where absent. */
+  readonly store?: Store;
+}
+
+const DEFAULT_API_SERVER_PORT = 6443;
+
+/** The controllers, in the order they start; each line is one of kube-controller-manager's. */
+const CONTROLLERS: readonly ((context: ControllerContext) => Resource)[] = [
+  startScheduler,
+  startReplicaSetController,
+  startReplicationControllerController,
+  startDeploymentController,
+  startEndpointSliceController,
+  startEndpointsController,
+  startEndpointSliceMirroring,
+];
+
+/** Store, API and controllers in one process. `close` ends the controllers, then the store. */
+export class ControlPlane implements Resource {
+  readonly client: Client;
+  readonly registry: ApiRegistry;
+  readonly #lifetime: Lifetime;
+
+  private constructor(lifetime: Lifetime, registry: ApiRegistry, client: Client) {
+    this.#lifetime = lifetime;
+    this.registry = registry;
+    this.client = client;
+  }
+
+  /** Resolves when the system namespaces exist and every controller has seen the cluster. */
+  static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
+    const { clock, random, logger, config } = options;
+    const lifetime = new Lifetime('control plane');
+    try {
+      const store = lifetime.own(options.store ?? new MemoryStore());
+      const serviceIps = new ServiceIpAllocator({
+        cidr: config.serviceCidr,
+        random: random.fork('service-ips'),
+      });
+      const registry = new ApiRegistry({
+        store,
+        clock,
+        random: random.fork('names'),
+        watchBacklog: config.watchBacklog ?? DEFAULT_WATCH_BACKLOG,
+        serviceIps,
+        nodePorts: new NodePortAllocator({
+          range: config.nodePortRange ?? DEFAULT_NODE_PORT_RANGE,
+          random: random.fork('node-ports'),
+        }),
+      });
+      await bootstrap(registry, {
+        serviceIps,
+        apiServerPort: config.apiServerPort ?? DEFAULT_API_SERVER_PORT,
+      });
+      const client = localClient(registry);
+      const informers = lifetime.own(new Informers(client, clock, logger));
+      const context = { client, informers, clock, random, logger };
+      for (const start of CONTROLLERS) lifetime.own(start(context));
+      await informers.synced();
+      return new ControlPlane(lifetime, registry, client);
+    } catch (error) {
+      await lifetime[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Creates or updates what a manifest says. Refusals are ApiErrors with their fields as causes. */
+  apply(object: ManifestObject): Promise<Applied> {
+    return applyObject(this.registry, object);
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,47 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { Client } from '../client/client.ts';
+import { EventRecorder } from './event-recorder.ts';
+import type { Informers } from './informers.ts';
+import { WriteTracker } from './write-tracker.ts';
+
+/** What every controller is given. */
+export interface ControllerContext {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** A controller's own client and event source. */
+export interface ControllerTools {
+  readonly client: Client;
+  readonly writes: WriteTracker;
+  readonly events: EventRecorder;
+}
+
+export function controllerTools(context: ControllerContext, component: string): ControllerTools {
+  const { client, informers, clock, logger } = context;
+  const writes = new WriteTracker(client, (resource, version) =>
+    informers.caughtUp(resource, version),
+  );
+  return {
+    client: writes.client,
+    writes,
+    events: new EventRecorder({ component, client, clock, logger }),
+  };
+}
+
+/** `namespace/name`, the usual key of a namespaced object. */
+export function objectKey(object: {
+  readonly metadata: { readonly namespace?: string; readonly name?: string };
+}): string {
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`;
+}
+
+export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
+  const at = key.indexOf('/');
+  return { namespace: key.slice(0, at), name: key.slice(at + 1) };
+}
