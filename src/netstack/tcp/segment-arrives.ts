@@ -60,7 +60,6 @@ function receiveSyn(
   now: number,
   hasAck: boolean,
 ): void {
-  const { tcp } = segment;
   agreeOnOptions(connection, segment, now);
   takeWindow(connection, segment);
   if (hasAck) {
