@@ -63,6 +63,13 @@ export type ConnectionEvent =
 
 export interface Binding {
   event(event: ConnectionEvent): void;
+  /** How much went each way; at most once, before `closed`. For modes that show it. */
+  traffic?(fromClientBytes: number, fromServerBytes: number): void;
+  /**
+   * `listener` is called once if the mode itself ends the connection: ipvs forgets the connections of a
+   * deleted Service, and the client's next segment is answered with a reset.
+   */
+  onRevoked?(listener: () => void): void;
 }
 
 /** Collects the steps of one decision, in order, for people. */

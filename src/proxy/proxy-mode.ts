@@ -1,3 +1,4 @@
+import type { Resource } from '../base/lifetime.ts';
 import type { Frontend, RoutingTable } from '../services/routing-table.ts';
 import type { Decision, Flow, Trace } from './flow.ts';
 
@@ -29,9 +30,9 @@ export type Stance = 'mixed' | 'reject' | 'drop';
 
 /**
  * One way of balancing, on one node. Keeps what must outlive a table (round-robin positions, affinity,
- * connection counts); the table itself is replaced whole on every change.
+ * connection counts); the table itself is replaced whole on every change. Closing ends its timers.
  */
-export interface ProxyMode {
+export interface ProxyMode extends Resource {
   readonly name: ProxyModeName;
   /** Takes the new state of the world. Flows decided from now on follow it. */
   update(table: RoutingTable): void;

@@ -110,6 +110,15 @@ export class NetfilterMode implements ProxyMode {
     return netfilterStance(frontend);
   }
 
+  /** Holds nothing that has to be released. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   #route(frontend: Frontend, flow: Flow, trace: Trace | undefined): Route {
     const route = netfilterRoute(this.#view, frontend, flow, this.#style.guardFirst);
     if (trace !== undefined) this.#style.traceRoute(this.#view, frontend, flow, route, trace);

@@ -102,6 +102,15 @@ export class UserspaceMode implements ProxyMode {
     return 'mixed';
   }
 
+  /** Holds nothing that has to be released. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   #find(flow: Flow, trace: Trace | undefined): Frontend | undefined {
     // Upstream: SCTP needs a proxier that does not terminate connections.
     const frontend =
