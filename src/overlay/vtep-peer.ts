@@ -57,23 +57,23 @@ export class VtepPeer {
       this.#socket.connect(options.port, formatIp(options.remote), () => {
         const waiting = this.#waiting ?? [];
         this.#waiting = undefined;
-        for (const datagram of waiting) this.send(datagram);
+        for (const datagram of waiting) this.#socket.send(datagram, this.#onSent);
       });
     });
   }
 
-  /** Sends at once; `datagram` must not change afterwards. */
-  send(datagram: Uint8Array): void {
-    if (datagram.length > MAX_DATAGRAM_BYTES) this.#drops.drop('too-big', datagram);
-    else if (this.#isClosed) this.#drops.drop('send-failed', datagram);
-    else if (this.#waiting !== undefined) this.#wait(this.#waiting, datagram);
-    else if (this.#socket.getSendQueueSize() > MAX_QUEUED_BYTES)
-      this.#drops.drop('send-queue-full', datagram);
-    else {
-      this.counters.sentFrames += 1;
-      this.counters.sentBytes += datagram.length;
-      this.#socket.send(datagram, this.#onSent);
+  /** Sends at once; `datagram` must not change afterwards. False when it was dropped. */
+  send(datagram: Uint8Array): boolean {
+    const refusal = this.#refusal(datagram);
+    if (refusal !== undefined) {
+      this.#drops.drop(refusal, datagram);
+      return false;
     }
+    this.counters.sentFrames += 1;
+    this.counters.sentBytes += datagram.length;
+    if (this.#waiting === undefined) this.#socket.send(datagram, this.#onSent);
+    else this.#waiting.push(datagram);
+    return true;
   }
 
   close(): Promise<void> {
@@ -81,9 +81,14 @@ export class VtepPeer {
     return closeUdp(this.#socket);
   }
 
-  #wait(waiting: Uint8Array[], datagram: Uint8Array): void {
-    if (waiting.length >= MAX_WAITING) this.#drops.drop('send-queue-full', datagram);
-    else waiting.push(datagram);
+  #refusal(datagram: Uint8Array): VtepDropReason | undefined {
+    if (datagram.length > MAX_DATAGRAM_BYTES) return 'too-big';
+    if (this.#isClosed) return 'send-failed';
+    const isFull =
+      this.#waiting === undefined
+        ? this.#socket.getSendQueueSize() > MAX_QUEUED_BYTES
+        : this.#waiting.length >= MAX_WAITING;
+    return isFull ? 'send-queue-full' : undefined;
   }
 
   /** Without a callback Node swallows the errors of send. */

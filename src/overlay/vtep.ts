@@ -63,7 +63,8 @@ export class Vtep implements Resource {
   readonly #header: VxlanHeader = { vni: 0 };
   #fdb: ReadonlyMap<MacAddress, VtepPeer> = new Map();
   #hook: LinkHook | undefined;
-  #tap: VtepTap | undefined;
+  /** Replaced, never changed, when one comes or goes. */
+  #taps: readonly VtepTap[] = [];
   #receiveErrors = 0;
   #ended: Promise<void> | undefined;
 
@@ -72,7 +73,9 @@ export class Vtep implements Resource {
     this.vni = options.vni;
     this.#options = options;
     this.#socket = socket;
-    this.#drops = new VtepDrops((reason, datagram) => this.#tap?.dropped(reason, datagram));
+    this.#drops = new VtepDrops((reason, datagram) => {
+      for (const tap of this.#taps) tap.dropped(reason, datagram);
+    });
     if (options.learning === true) this.#learned = new LearnedMacs(options.clock);
     socket.on('message', (datagram, from) => this.#onMessage(datagram, from));
     socket.on('error', () => {
@@ -121,9 +124,12 @@ export class Vtep implements Resource {
     this.#hook = hook;
   }
 
-  /** A capture from now on; undefined for none. */
-  setTap(tap: VtepTap | undefined): void {
-    this.#tap = tap;
+  /** Shows everything to `tap` until the returned function is called. */
+  addTap(tap: VtepTap): () => void {
+    this.#taps = [...this.#taps, tap];
+    return () => {
+      this.#taps = this.#taps.filter((other) => other !== tap);
+    };
   }
 
   /** Which MAC is behind which VTEP, completely. Peers that no entry names are closed. */
@@ -157,9 +163,9 @@ export class Vtep implements Resource {
     }
     this.#header.vni = this.vni;
     encodeVxlan(packet, 0, this.#header);
-    this.#tap?.sent(peer.address, packet);
-    if (this.#hook === undefined) peer.send(packet);
-    else this.#hook.outbound(formatIp(peer.address), packet, (datagram) => peer.send(datagram));
+    if (this.#hook === undefined) this.#transmit(peer, packet);
+    else
+      this.#hook.outbound(formatIp(peer.address), packet, (passed) => this.#transmit(peer, passed));
   }
 
   /** Nothing is in progress that could be drained: the same as ending now. */
@@ -177,6 +183,11 @@ export class Vtep implements Resource {
     this.#peers.clear();
     this.#fdb = new Map();
     await Promise.all([...this.#closing, closeUdp(this.#socket)]);
+  }
+
+  #transmit(peer: VtepPeer, datagram: Uint8Array): void {
+    if (!peer.send(datagram)) return;
+    for (const tap of this.#taps) tap.sent(peer.address, datagram);
   }
 
   #retire(peer: VtepPeer): void {
@@ -202,7 +213,7 @@ export class Vtep implements Resource {
       peer.counters.receivedFrames += 1;
       peer.counters.receivedBytes += datagram.length;
     }
-    if (this.#tap !== undefined || this.#learned !== undefined) this.#observe(datagram, from);
+    if (this.#taps.length > 0 || this.#learned !== undefined) this.#observe(datagram, from);
     this.#options.onFrame(datagram, VXLAN_HEADER_BYTES, datagram.length);
   }
 
@@ -219,7 +230,7 @@ export class Vtep implements Resource {
   #observe(datagram: Uint8Array, from: string): void {
     const address = parseIp(from);
     if (address === undefined) return;
-    this.#tap?.received(address, datagram);
+    for (const tap of this.#taps) tap.received(address, datagram);
     this.#learned?.learn(readMac(datagram, VXLAN_HEADER_BYTES + 6), address);
   }
 

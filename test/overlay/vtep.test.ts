@@ -217,7 +217,7 @@ describe('Vtep', () => {
   test('a tap sees what is sent, received and dropped', async () => {
     const { a, b } = await pair();
     const seen: string[] = [];
-    a.vtep.setTap({
+    const removeTap = a.vtep.addTap({
       sent: (_peer, datagram) => seen.push(`sent ${datagram.length}`),
       received: (_peer, datagram) => seen.push(`received ${datagram.length}`),
       dropped: (reason) => seen.push(reason),
@@ -227,6 +227,9 @@ describe('Vtep', () => {
     b.vtep.send(packet(MAC_A, 'two!', MAC_B));
     await until(() => seen.length === 3);
     expect(seen).toEqual(['sent 25', 'no-fdb-entry', 'received 26']);
+    removeTap();
+    a.vtep.send(packet(1, 'lost'));
+    expect(seen).toHaveLength(3);
   });
 
   test('ends twice and takes nothing afterwards', async () => {
