@@ -158,14 +158,16 @@ export class TracePlayer {
       must(this.#ipvs.addDestination(id, where(dest), settings(dest)));
   }
 
-  /** Without a scheduler in the event the service keeps its own. */
+  /** Without a scheduler in the event the service keeps its own; all else not named is switched off. */
   #editService(service: TraceService, event: TraceEvent): Observation {
     const id = serviceId(service);
-    const nested = typeof event.service === 'object' ? event.service : {};
-    const edited: TraceService = { ...event, ...nested, dests: [] };
+    const { addr, fwmark, protocol, dests } = service;
+    const named: TraceService = Object.assign({}, event, ...nestedObjects(event));
+    const { scheduler: wanted, flags, persistent, netmask, ops } = named;
     const name = serviceName(id);
-    const scheduler = edited.scheduler ?? this.#schedulers.get(name) ?? this.#trace.scheduler;
+    const scheduler = wanted ?? this.#schedulers.get(name) ?? this.#trace.scheduler;
     this.#schedulers.set(name, scheduler);
+    const edited = { addr, fwmark, protocol, dests, flags, persistent, netmask, ops };
     return outcome(this.#ipvs.editService(id, serviceSettings(edited, scheduler)));
   }
 
@@ -338,14 +340,19 @@ function knownSysctls(values: Readonly<Record<string, unknown>>): Partial<IpvsSy
 
 /** `{op, NAME: value}`, `{op, sysctls: {NAME: value}}` or `{op, name: NAME, value}`. */
 function eventSysctls(event: TraceEvent): Partial<IpvsSysctls> {
-  const { sysctls, name, key, value, ...rest } = event as unknown as Record<string, unknown>;
-  const nested = typeof sysctls === 'object' && sysctls !== null ? sysctls : {};
+  const { name, key, value, ...rest } = event as unknown as Record<string, unknown>;
   const named = name ?? key;
   const pair = typeof named === 'string' ? { [named]: value } : {};
-  const known = knownSysctls({ ...rest, ...pair, ...nested });
-  const foreign = typeof named === 'string' || Object.keys(known).length > 0;
-  if (!foreign) throw new Error(`sysctl event without a known name: ${JSON.stringify(event)}`);
-  return known;
+  return knownSysctls(Object.assign({}, rest, pair, ...nestedObjects(event)));
+}
+
+/** Settings may stand in the event or in an object of it. */
+function nestedObjects(event: TraceEvent): object[] {
+  const { dests: _, ...fields } = event;
+  return Object.values(fields).filter(
+    (value): value is object =>
+      typeof value === 'object' && value !== null && !Array.isArray(value),
+  );
 }
 
 function isSysctl(name: string): name is keyof IpvsSysctls {

@@ -15,16 +15,16 @@ export interface TraceDest {
 
 export interface TraceService {
   /** Initial destinations, in the order they were added. */
-  readonly dests?: readonly TraceDest[];
-  readonly addr?: string;
-  readonly fwmark?: number;
-  readonly protocol?: string;
+  readonly dests?: readonly TraceDest[] | undefined;
+  readonly addr?: string | undefined;
+  readonly fwmark?: number | undefined;
+  readonly protocol?: string | undefined;
   readonly scheduler?: string;
-  readonly flags?: readonly string[];
-  readonly persistent?: number;
+  readonly flags?: readonly string[] | undefined;
+  readonly persistent?: number | undefined;
   /** IPv4: dotted mask or prefix length; IPv6: prefix length. */
-  readonly netmask?: string | number;
-  readonly ops?: boolean;
+  readonly netmask?: string | number | undefined;
+  readonly ops?: boolean | undefined;
 }
 
 export interface ConntabRow {
