@@ -225,7 +225,8 @@ export class TracePlayer {
   #datagram(event: TraceEvent): Observation {
     const packet = this.#packet(event, 'UDP');
     const verdict = this.#ipvs.schedule(packet);
-    if (verdict.kind === 'dropped') return { result: null, error: 'TIMEOUT' };
+    if (verdict.kind === 'dropped')
+      return { result: null, error: 'TIMEOUT', ...this.#entryOf(packet) };
     if (verdict.kind !== 'forward') return { result: null, error: 'ECONNREFUSED' };
     const { connection } = verdict;
     if (this.#isBlackhole(verdict.destination.address))
