@@ -5,6 +5,8 @@ import type { KubeObject } from '../api/types/meta.ts';
  * called synchronously, in the order of the changes.
  */
 export interface ObjectFeed<T extends KubeObject> {
+  /** Resolves after the first list is in; never rejects. */
+  readonly synced: Promise<void>;
   get(name: string, namespace?: string): T | undefined;
   list(): readonly T[];
   /**
