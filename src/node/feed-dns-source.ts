@@ -19,7 +19,8 @@ export function feedDnsSource(feeds: DnsFeeds): DnsSource {
         sink.synced();
         return { stop: () => undefined };
       }
-      const feed = feeds[kind] as unknown as ObjectFeed<DnsObjects[K] & KubeObject>;
+      const known: Readonly<Partial<Record<DnsKind, unknown>>> = feeds;
+      const feed = known[kind] as ObjectFeed<DnsObjects[K] & KubeObject>;
       let stopped = false;
       const unsubscribe = feed.subscribe((current, previous) => {
         if (current !== undefined) sink.set(current);
