@@ -19,6 +19,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: 'e2e',
+          globalSetup: ['test/e2e/support/build.ts'],
           include: ['test/e2e/**/*.test.ts'],
           setupFiles,
           fileParallelism: false,

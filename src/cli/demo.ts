@@ -3,7 +3,12 @@ import { get } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Cluster } from '../cluster/cluster.ts';
-import { addClusterOptions, type ClusterFlags, clusterConfigFor, loggerFor } from './cluster-options.ts';
+import {
+  addClusterOptions,
+  type ClusterFlags,
+  clusterConfigFor,
+  loggerFor,
+} from './cluster-options.ts';
 import { readManifestFiles } from './manifest-files.ts';
 import { renderTable } from './table.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
@@ -38,7 +43,8 @@ async function demo(flags: ClusterFlags, terminal: Terminal): Promise<number> {
   const cluster = await startCluster(config, loggerFor(flags), terminal);
   try {
     await applyExamples(cluster, terminal);
-    if (!(await cluster.settled(10_000))) throw new CommandError('the pods did not become ready in 10 s');
+    if (!(await cluster.settled(10_000)))
+      throw new CommandError('the pods did not become ready in 10 s');
     terminal.out(await requestsReport(cluster));
     terminal.out(`\n${await namesReport(cluster)}`);
     return EXIT.ok;
@@ -58,7 +64,9 @@ async function applyExamples(cluster: Cluster, terminal: Terminal): Promise<void
   terminal.err(
     `• both examples ask for node port ${NODE_PORT}: the guestbook gets ${GUESTBOOK_NODE_PORT} here`,
   );
-  const refused = (await applyFiles(cluster, moved, terminal)).filter(({ kind }) => kind === 'refused');
+  const refused = (await applyFiles(cluster, moved, terminal)).filter(
+    ({ kind }) => kind === 'refused',
+  );
   if (refused.length > 0) throw new CommandError('the examples were not accepted whole');
 }
 

@@ -45,6 +45,7 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   processTerminal.err(`podwire: ${errorMessage(error)}`);
   if (error instanceof CommandError) return error.exitCode;
-  if (process.env['PODWIRE_DEBUG'] !== undefined) processTerminal.err(String((error as Error).stack));
+  if (process.env['PODWIRE_DEBUG'] !== undefined)
+    processTerminal.err(String((error as Error).stack));
   return EXIT.failure;
 }

@@ -5,7 +5,13 @@ import type { Logger } from '../base/log.ts';
 import type { ApplyResult } from '../cluster/apply-manifests.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
-import { addClusterOptions, type ClusterFlags, clusterConfigFor, loggerFor, wholeNumber } from './cluster-options.ts';
+import {
+  addClusterOptions,
+  type ClusterFlags,
+  clusterConfigFor,
+  loggerFor,
+  wholeNumber,
+} from './cluster-options.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { type ManifestFile, readManifestFiles } from './manifest-files.ts';
 import { awaitStopSignal } from './signals.ts';
@@ -83,7 +89,9 @@ export async function startCluster(
     onProblem: (problem) => terminal.err(`! ${problem}`),
   });
   const tookMs = Math.round(systemClock.now() - began);
-  terminal.err(`• ${config.nodes} nodes in ${tookMs} ms (seed ${config.seed}, proxy mode ${config.proxyMode})`);
+  terminal.err(
+    `• ${config.nodes} nodes in ${tookMs} ms (seed ${config.seed}, proxy mode ${config.proxyMode})`,
+  );
   return cluster;
 }
 
@@ -111,7 +119,8 @@ async function settle(
   terminal: Terminal,
 ): Promise<void> {
   if (await cluster.settled(timeoutMs, signal)) return;
-  if (!signal.aborted) terminal.err(`! not every pod is ready after ${timeoutMs / 1000} s; going on`);
+  if (!signal.aborted)
+    terminal.err(`! not every pod is ready after ${timeoutMs / 1000} s; going on`);
 }
 
 async function announce(
