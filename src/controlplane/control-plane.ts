@@ -15,7 +15,7 @@ import { startDeploymentController } from './controllers/deployment-controller.t
 import { startEndpointSliceController } from './controllers/endpoint-slice-controller.ts';
 import { startEndpointSliceMirroring } from './controllers/endpoint-slice-mirroring.ts';
 import { startEndpointsController } from './controllers/endpoints-controller.ts';
-import { Informers } from './controllers/informers.ts';
+import { Informers } from './client/informers.ts';
 import {
   startReplicaSetController,
   startReplicationControllerController,

@@ -2,8 +2,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Client } from '../client/client.ts';
-import { EventRecorder } from './event-recorder.ts';
-import type { Informers } from './informers.ts';
+import { EventRecorder } from '../client/event-recorder.ts';
+import type { Informers } from '../client/informers.ts';
 import { WriteTracker } from './write-tracker.ts';
 
 /** What every controller is given. */

@@ -4,7 +4,7 @@ import type { Pod, PodTemplateSpec } from '../../api/types/core.ts';
 import type { KubeObject } from '../../api/types/meta.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Client } from '../client/client.ts';
-import type { EventRecorder } from './event-recorder.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
 import { controllerReference } from './pod-facts.ts';
 
 /** A pod of `owner` from its template, named by the API server unless `name` is given. */
