@@ -71,10 +71,17 @@ test('every example comes up; what is invalid is refused and the rest of its fil
     users.map(({ name }) => name.replace(/(-[a-z0-9]{8,10})?-[a-z0-9]{5}$/, '')).toSorted(),
   ).toEqual(
     [
-      ...['china', 'dapi-test-pod', 'frontend-server', 'frontend-server'],
+      'china',
+      'dapi-test-pod',
+      'frontend-server',
+      'frontend-server',
       ...Array.from({ length: 5 }, () => 'hello-world'),
       ...Array.from({ length: 3 }, () => 'im-web'),
-      ...['nginx-deployment', 'nginx-deployment', 'redis-master', 'redis-slave', 'redis-slave'],
+      'nginx-deployment',
+      'nginx-deployment',
+      'redis-master',
+      'redis-slave',
+      'redis-slave',
     ].toSorted(),
   );
   expect(users.filter(({ phase }) => phase !== 'Running')).toEqual([]);

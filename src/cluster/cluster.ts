@@ -1,0 +1,213 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { errorCode, errorMessage } from '../base/errors.ts';
+import { formatCidr } from '../base/ip.ts';
+import { Lifetime, type Resource } from '../base/lifetime.ts';
+import type { Logger } from '../base/log.ts';
+import { createMetrics } from '../base/metrics.ts';
+import { type Random, seededRandom } from '../base/random.ts';
+import type { Client } from '../controlplane/client/client.ts';
+import { Informers } from '../controlplane/client/informers.ts';
+import { ControlPlane } from '../controlplane/control-plane.ts';
+import { NodeCidrAllocator } from '../ipam/node-cidrs.ts';
+import { startClusterDns } from '../node/cluster-dns.ts';
+import { NodeAgent } from '../node/node-agent.ts';
+import { PodPorts } from '../node/pod-ports.ts';
+import { type ApplyResult, applyManifests } from './apply-manifests.ts';
+import { type ClusterConfig, nodeAddress } from './cluster-config.ts';
+import { type ClusterSummary, summarize } from './cluster-summary.ts';
+import { firstUnprivilegedPort } from './privileged-ports.ts';
+import { awaitSettled } from './settled.ts';
+
+export interface ClusterOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** What process pods inherit besides their own variables: PATH. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Told what has been done, in plain words. */
+  readonly onProgress?: (step: string) => void;
+  /** Told what does not work though the rest goes on, with the remedy. */
+  readonly onProblem?: (problem: string) => void;
+}
+
+/** What nodes, DNS and summaries look at. */
+const FOLLOWED = [
+  'nodes',
+  'pods',
+  'services',
+  'endpointslices',
+  'namespaces',
+  'configmaps',
+  'secrets',
+] as const;
+
+/** The version of Kubernetes whose behaviour nodes report. */
+const KUBERNETES_VERSION = '1.35.0-podwire';
+
+/**
+ * The emulator: a control plane and its nodes in one process. `close` lets pods and connections finish;
+ * dispose ends everything now. Either way no socket, child or file stays behind.
+ */
+export class Cluster implements Resource {
+  readonly config: ClusterConfig;
+  readonly #options: ClusterOptions;
+  readonly #random: Random;
+  readonly #lifetime = new Lifetime('cluster');
+  readonly #controlPlane: ControlPlane;
+  readonly #informers: Informers;
+
+  private constructor(
+    config: ClusterConfig,
+    options: ClusterOptions,
+    random: Random,
+    controlPlane: ControlPlane,
+  ) {
+    this.config = config;
+    this.#options = options;
+    this.#random = random;
+    this.#controlPlane = this.#lifetime.own(controlPlane);
+    this.#informers = this.#lifetime.own(
+      new Informers(controlPlane.client, options.clock, options.log),
+    );
+    for (const resource of FOLLOWED) this.#informers.of(resource);
+  }
+
+  /** Resolves once every node is Ready and DNS answers. */
+  static async start(config: ClusterConfig, options: ClusterOptions): Promise<Cluster> {
+    const random = seededRandom(config.seed);
+    const { clock, log } = options;
+    const controlPlane = await ControlPlane.start({
+      clock,
+      random: random.fork('control-plane'),
+      logger: log,
+      metrics: createMetrics(),
+      config: { serviceCidr: config.serviceSubnet, nodePortRange: config.nodePortRange },
+    });
+    const cluster = new Cluster(config, options, random, controlPlane);
+    try {
+      await cluster.#startNodes();
+      await cluster.#startDns();
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get client(): Client {
+    return this.#controlPlane.client;
+  }
+
+  /** Applies a manifest's objects in order; what is refused does not keep the others out. */
+  apply(text: string, file: string): Promise<ApplyResult[]> {
+    return applyManifests(this.#controlPlane, text, file);
+  }
+
+  /** True once workloads have their pods and every pod is ready or has ended; false when `timeoutMs` or the signal comes first. */
+  settled(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    return awaitSettled(this.#informers, this.#options.clock, timeoutMs, signal);
+  }
+
+  summary(): ClusterSummary {
+    return summarize(
+      this.#informers.of('nodes').list(),
+      this.#informers.of('services').list(),
+      this.#informers.of('pods').list(),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  /** DNS for the host and at the cluster DNS address; where one cannot be bound the other still serves. */
+  async #startDns(): Promise<void> {
+    const { clock, log, onProgress, onProblem } = this.#options;
+    const { dnsDomain, dnsHostAddress, clusterDNS } = this.config;
+    const feeds = {
+      services: this.#informers.of('services'),
+      endpointslices: this.#informers.of('endpointslices'),
+      namespaces: this.#informers.of('namespaces'),
+      pods: this.#informers.of('pods'),
+    };
+    await this.#informers.synced();
+    for (const { address, port } of [dnsHostAddress, { address: clusterDNS, port: 53 }]) {
+      try {
+        const server = await startClusterDns({
+          clock,
+          random: this.#random.fork(`dns ${address}`),
+          log: log.child({ component: 'dns' }),
+          metrics: createMetrics(),
+          feeds,
+          domain: dnsDomain,
+          address,
+          port,
+        });
+        this.#lifetime.own(server);
+        onProgress?.(`DNS for ${dnsDomain} at ${address}:${port}`);
+      } catch (error) {
+        if (errorCode(error) !== 'DNS_BIND') throw error;
+        onProblem?.(`DNS at ${address}:${port}: ${errorMessage(error)}`);
+      }
+    }
+  }
+
+  async #startNodes(): Promise<void> {
+    const { config } = this;
+    const { clock, log, env } = this.#options;
+    const cidrs = new NodeCidrAllocator([
+      { cidr: config.podSubnet, nodePrefixLength: config.nodeCIDRMaskSize },
+    ]);
+    const podsFolder = await mkdtemp(join(tmpdir(), 'podwire-'));
+    this.#lifetime.defer(() => rm(podsFolder, { recursive: true, force: true }));
+    const podPorts = new PodPorts(firstUnprivilegedPort());
+    const feeds = {
+      pods: this.#informers.of('pods'),
+      configMaps: this.#informers.of('configmaps'),
+      secrets: this.#informers.of('secrets'),
+      services: this.#informers.of('services'),
+    };
+    await this.#informers.synced();
+    for (let index = 0; index < config.nodes; index += 1) {
+      const name = `node-${index + 1}`;
+      const outcome = cidrs.allocate(name);
+      const podCIDR = outcome.kind === 'allocated' ? outcome.cidrs[0] : undefined;
+      if (podCIDR === undefined) throw new Error(`no pod CIDR is left for ${name}`);
+      const agent = await NodeAgent.start({
+        clock,
+        random: this.#random.fork(name),
+        log: log.child({ node: name }),
+        client: this.client,
+        feeds,
+        identity: {
+          name,
+          address: nodeAddress(config, index),
+          podCIDR: formatCidr(podCIDR),
+          labels: nodeLabels(name),
+          version: KUBERNETES_VERSION,
+        },
+        podCIDR,
+        podPorts,
+        podsFolder,
+        baseEnv: { PATH: env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' },
+      });
+      this.#lifetime.own(agent);
+      this.#options.onProgress?.(`${name} is Ready`);
+    }
+  }
+}
+
+/** What the kubelet puts on its node by itself. */
+function nodeLabels(name: string): Record<string, string> {
+  return {
+    'kubernetes.io/hostname': name,
+    'kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': process.arch === 'x64' ? 'amd64' : process.arch,
+  };
+}

@@ -1,0 +1,36 @@
+import type { Clock } from '../base/clock.ts';
+import type { Resource } from '../base/lifetime.ts';
+import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { Random } from '../base/random.ts';
+import { DnsServer } from '../dns/server/dns-server.ts';
+import { type DnsFeeds, feedDnsSource } from './feed-dns-source.ts';
+
+export interface ClusterDnsOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly feeds: DnsFeeds;
+  readonly domain: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The cluster's names at one address. Rejects with `DNS_BIND` when that cannot be had. */
+export function startClusterDns(options: ClusterDnsOptions): Promise<Resource> {
+  const { clock, random, log, metrics, feeds, domain, address, port } = options;
+  return DnsServer.start({
+    clock,
+    random,
+    log,
+    metrics,
+    source: feedDnsSource(feeds),
+    localAddresses: [address],
+    corefile: {
+      file: 'Corefile',
+      text: `.:53 {\n    kubernetes ${domain} in-addr.arpa ip6.arpa\n}\n`,
+    },
+    listen: [{ address, port }],
+  });
+}
