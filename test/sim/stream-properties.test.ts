@@ -146,6 +146,7 @@ describe('a conversation', () => {
           simulation.backward.faults = { isPartitioned: true };
         });
         simulation.run();
+        expect(simulation.clock.pending).toBe(0);
         expectAtRest(simulation.client, options.mtuBytes);
         expectAtRest(simulation.server, options.mtuBytes);
       }),

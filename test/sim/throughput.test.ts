@@ -95,7 +95,7 @@ function fairness(shares: readonly number[]): number {
 }
 
 /** Bytes each flow moves in ten seconds over 20 Mb/s with a queue of one bandwidth-delay product. */
-function share(flows: readonly CongestionControlName[]): number[] {
+function shareOf(flows: readonly CongestionControlName[]): number[] {
   const simulation = new Simulation({
     seed: 'share',
     forward: { delayMs: 10, rateBitsPerSecond: 20 * MEGABIT, queueBytes: 50_000 },
@@ -137,7 +137,7 @@ test('flows that share a bottleneck of 20 Mb/s and 20 ms', async () => {
     ['2 cubic, 2 reno', ['cubic', 'cubic', 'reno', 'reno']],
   ];
   const lines = cases.map(([name, flows]) => {
-    const shares = share(flows);
+    const shares = shareOf(flows);
     const totalMbps = (shares.reduce((sum, bytes) => sum + bytes, 0) * 8) / 10 / MEGABIT;
     const jain = fairness(shares);
     expect(jain).toBeGreaterThan(0.7);
