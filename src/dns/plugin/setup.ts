@@ -68,9 +68,9 @@ export interface SetupContext extends Omit<DnsEnvironment, 'metrics' | 'files'> 
   /** Plugins of all blocks; complete once they start. */
   readonly everyone: () => readonly NamedInstance[];
   /** Asks this server, as one of its clients would. */
-  resolve(name: string, type: number): Promise<DnsMessage>;
+  readonly resolve: (name: string, type: number) => Promise<DnsMessage>;
   /** Puts another Corefile in force; rejects, with the old one still in force, when it is no good. */
-  apply(text: string): Promise<void>;
+  readonly apply: (text: string) => Promise<void>;
 }
 
 /** A plugin that can hand out a whole zone. */

@@ -22,7 +22,6 @@ export class ConfigInForce {
   readonly #config: ServerConfig;
   readonly #services: ConfigServices;
   readonly #dispatcher: Dispatcher;
-  #started = 0;
   #pending = 0;
   #onIdle: (() => void) | undefined;
   #closed = false;
@@ -33,10 +32,9 @@ export class ConfigInForce {
     this.#dispatcher = new Dispatcher(config, services.clock, services.onPanic);
   }
 
-  /** Starts the plugins in order. When one fails, those that started can be closed. */
+  /** Starts the plugins in order. When one fails, close the whole. */
   async start(): Promise<void> {
     for (const { instance } of this.#config.instances) {
-      this.#started += 1;
       await instance.start?.();
     }
   }
@@ -76,7 +74,8 @@ export class ConfigInForce {
   }
 
   async drain(): Promise<void> {
-    await Promise.all(this.#config.instances.map(({ instance }) => instance.drain?.()));
+    const draining = this.#config.instances.map(async ({ instance }) => instance.drain?.());
+    await Promise.all(draining);
   }
 
   /** Also closes plugins that were set up but not started. Idempotent. */

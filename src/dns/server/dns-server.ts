@@ -164,8 +164,7 @@ export class DnsServer implements Resource {
     const before = this.#current;
     this.#current = next;
     this.#forgetAnswers();
-    for (const key of [...this.#listeners.keys()])
-      if (!wanted.has(key)) await this.#closeListener(key);
+    for (const key of this.#listeners.keys()) if (!wanted.has(key)) await this.#closeListener(key);
     before.describe(0);
     next.describe(1);
     await before.idle();

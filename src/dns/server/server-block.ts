@@ -114,7 +114,11 @@ function claim(
   ports.set(port, zones);
 }
 
-/** In the fixed order, whatever the order in the Corefile. */
+/**
+ * In the fixed order, whatever the order in the Corefile.
+ *
+ * @yields each plugin as soon as it is set up, so that a failure later can close it
+ */
 async function* setUpBlock(
   block: ServerBlock,
   modules: readonly PluginModule[],

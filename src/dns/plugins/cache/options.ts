@@ -58,7 +58,7 @@ const OPTIONS = [
 ];
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type Draft = Mutable<CacheOptions> & {
+type Draft = Omit<Mutable<CacheOptions>, 'success' | 'denial'> & {
   success: Mutable<CacheClassOptions>;
   denial: Mutable<CacheClassOptions>;
 };

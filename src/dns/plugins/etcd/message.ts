@@ -40,10 +40,14 @@ export function parseSkydnsMessage(
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const fields = value as Record<string, unknown>;
-  const text = (name: string): string =>
-    typeof fields[name] === 'string' ? (fields[name] as string) : '';
-  const number = (name: string): number =>
-    Number.isInteger(fields[name]) ? (fields[name] as number) : 0;
+  const text = (name: string): string => {
+    const field = fields[name];
+    return typeof field === 'string' ? field : '';
+  };
+  const number = (name: string): number => {
+    const field = fields[name];
+    return typeof field === 'number' && Number.isInteger(field) ? field : 0;
+  };
   const mail = fields['mail'] === true;
   return {
     host: text('host'),

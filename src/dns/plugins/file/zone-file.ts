@@ -51,7 +51,7 @@ class ZoneReader {
 
   #directive([keyword, argument]: readonly Word[]): void {
     const value = argument?.text ?? '';
-    switch (keyword?.text.toUpperCase()) {
+    switch (keyword?.text.toUpperCase() ?? '') {
       case '$ORIGIN':
         this.#origin = absoluteName(value, this.#origin);
         break;

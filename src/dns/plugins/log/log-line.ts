@@ -5,7 +5,7 @@ import type { DnsRequest, Outcome } from '../../plugin/plugin.ts';
 
 export const COMMON_FORMAT =
   '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}';
-export const COMBINED_FORMAT = `${COMMON_FORMAT} "{>opcode}"`;
+export const COMBINED_FORMAT: string = `${COMMON_FORMAT} "{>opcode}"`;
 
 const NO_VALUE = '-';
 

@@ -34,8 +34,9 @@ export type ParsedRule =
 
 /** The words of one rule after `rewrite [continue|stop]`. */
 export function parseRule(stop: boolean, words: readonly Token[], at: Token): ParsedRule {
-  const [field, ...rest] = words;
-  switch (field?.text) {
+  const [first, ...rest] = words;
+  const field = first ?? at;
+  switch (first?.text ?? '') {
     case 'name':
       return asRule(parseNameRule(stop, rest, field));
     case 'type':
@@ -52,8 +53,8 @@ export function parseRule(stop: boolean, words: readonly Token[], at: Token): Pa
       return asRule(parseEdnsRule(stop, rest, field));
     default:
       throw new CorefileError(
-        field ?? at,
-        `invalid rule '${field?.text ?? ''}'; expected one of ${FIELDS.join(', ')}`,
+        field,
+        `invalid rule '${first?.text ?? ''}'; expected one of ${FIELDS.join(', ')}`,
       );
   }
 }
@@ -153,11 +154,12 @@ function parseCondition(
 
 /** `local|nsid|subnet set|append|replace ...`. */
 function parseEdnsRule(stop: boolean, words: readonly Token[], at: Token): RewriteRule {
-  const [what, actionToken, ...rest] = words;
+  const [kind, actionToken, ...rest] = words;
+  const what = kind ?? at;
   const action = actionToken?.text;
   if (action !== 'set' && action !== 'append' && action !== 'replace')
     throw new CorefileError(actionToken ?? at, 'edns0: expected set, append or replace');
-  switch (what?.text) {
+  switch (kind?.text ?? '') {
     case 'nsid': {
       const option: EdnsOption = { code: EdnsOptionCode.NSID, data: Buffer.alloc(0) };
       return ednsRule(stop, action, () => option);
@@ -167,7 +169,7 @@ function parseEdnsRule(stop: boolean, words: readonly Token[], at: Token): Rewri
     case 'subnet':
       return parseSubnetOption(stop, action, rest, what);
     default:
-      throw new CorefileError(what ?? at, 'edns0: expected local, nsid or subnet');
+      throw new CorefileError(what, 'edns0: expected local, nsid or subnet');
   }
 }
 
