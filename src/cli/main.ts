@@ -1,14 +1,13 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../base/errors.ts';
+import { registerBench } from './bench.ts';
 import { registerDemo } from './demo.ts';
+import { packageInfo } from './package-info.ts';
 import { CommandError, EXIT, processTerminal } from './terminal.ts';
 import { registerUp } from './up.ts';
 
-const { version, description } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string; description: string };
+const { version, description } = packageInfo();
 
 function buildProgram(): Command {
   const program = new Command('podwire')
@@ -27,6 +26,7 @@ Start here:
     );
   registerUp(program, processTerminal);
   registerDemo(program, processTerminal);
+  registerBench(program, processTerminal);
   program
     .command('version')
     .summary('print the version')

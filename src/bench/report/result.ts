@@ -58,8 +58,6 @@ export interface TimelineResult {
   readonly intervalMs: number;
   /** Open connections at the end of each interval, one row a backend. */
   readonly open: readonly (readonly number[])[];
-  /** Requests answered a second, one row a backend. */
-  readonly answeredPerSecond: readonly (readonly number[])[];
 }
 
 export interface AlgorithmResult {

@@ -6,7 +6,7 @@ import type {
   RunResult,
   TimelineResult,
 } from '../report/result.ts';
-import type { Plan } from '../scenario/plan.ts';
+import type { Plan, PlannedAction } from '../scenario/plan.ts';
 import { fairness } from '../stats/fairness.ts';
 import { LatencyRecorder } from '../stats/latency-recorder.ts';
 import { FAILURES, type Recorder } from '../stats/recorder.ts';
@@ -82,17 +82,23 @@ function summariseRun(plan: Plan, { seed, recorder }: SeededRun): RunResult {
   };
 }
 
-/** Requests and weights of the backends that were there all the time: only they can be compared. */
+/** Requests and weights of the backends that were there for the whole measured window: only they compare. */
 function lastingBackends(plan: Plan, recorder: Recorder): [number[], number[]] {
-  const changed = new Set(
-    plan.actions.filter(({ atMs }) => atMs > 0).map(({ backend }) => backend),
+  const { warmUpMs } = plan.scenario;
+  const passing = new Set(
+    plan.actions
+      .filter(({ kind, atMs }) => (kind === 'start' ? atMs > warmUpMs : leaves(kind)))
+      .map(({ backend }) => backend),
   );
-  const everything = plan.backends.every(({ index }) => changed.has(index));
-  const lasting = plan.backends.filter(({ index }) => everything || !changed.has(index));
+  const lasting = plan.backends.filter(({ index }) => !passing.has(index));
   return [
     lasting.map(({ index }) => recorder.requests[index] ?? 0),
     lasting.map(({ weight }) => weight),
   ];
+}
+
+function leaves(kind: PlannedAction['kind']): boolean {
+  return kind === 'withdraw' || kind === 'kill';
 }
 
 function curveOf(latency: LatencyRecorder): PercentilePoint[] {
@@ -120,16 +126,13 @@ function backendResult(plan: Plan, index: number, runs: readonly SeededRun[]): B
 
 function timelineOf({ timeline, requests }: Recorder): TimelineResult {
   const backends = requests.length;
-  const rows = (cells: Uint32Array, scale: number): number[][] =>
-    Array.from({ length: backends }, (_, backend) =>
-      Array.from(
-        { length: timeline.samples },
-        (__, sample) => (cells[sample * backends + backend] ?? 0) * scale,
-      ),
-    );
   return {
     intervalMs: timeline.intervalMs,
-    open: rows(timeline.open, 1),
-    answeredPerSecond: rows(timeline.answered, 1000 / timeline.intervalMs),
+    open: Array.from({ length: backends }, (_, backend) =>
+      Array.from(
+        { length: timeline.samples },
+        (__, sample) => timeline.open[sample * backends + backend] ?? 0,
+      ),
+    ),
   };
 }

@@ -34,7 +34,7 @@ export class Fields {
   }
 
   has(name: string): boolean {
-    return this.#values[name] !== undefined && this.#values[name] !== null;
+    return this.#take(name) !== undefined;
   }
 
   number(name: string, rule: NumberRule): number {

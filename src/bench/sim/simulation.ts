@@ -263,7 +263,9 @@ class Simulation {
   #control(now: number): void {
     this.#clock.advanceTo(now);
     if (this.#recorder.nextSampleAt <= now)
-      this.#recorder.takeSample((backend) => this.#pool.isAlive(backend));
+      this.#recorder.takeSample(
+        (backend) => this.#pool.isAlive(backend) && this.#leaving[backend] === 0,
+      );
     this.#act(now);
   }
 

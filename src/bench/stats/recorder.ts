@@ -13,8 +13,6 @@ export type Failure = (typeof FAILURES)[number];
 export interface Timeline {
   readonly intervalMs: number;
   readonly samples: number;
-  /** Requests answered in each interval. */
-  readonly answered: Uint32Array;
   /** Open connections at each sample's end. */
   readonly open: Uint32Array;
 }
@@ -73,7 +71,6 @@ export class Recorder {
     this.timeline = {
       intervalMs: options.durationMs / TIMELINE_SAMPLES,
       samples: TIMELINE_SAMPLES,
-      answered: new Uint32Array(TIMELINE_SAMPLES * backends),
       open: new Uint32Array(TIMELINE_SAMPLES * backends),
     };
   }
@@ -114,10 +111,6 @@ export class Recorder {
   }
 
   answered(backend: number, intendedAt: number, now: number): void {
-    if (this.#sample < TIMELINE_SAMPLES) {
-      const cell = this.#sample * this.requests.length + backend;
-      this.timeline.answered[cell] = (this.timeline.answered[cell] as number) + 1;
-    }
     if (!this.#counts(intendedAt)) return;
     this.requests[backend] = (this.requests[backend] as number) + 1;
     this.latency.record(now - intendedAt);

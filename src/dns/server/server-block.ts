@@ -4,7 +4,12 @@ import type { Directive, ServerBlock } from '../corefile/parse-corefile.ts';
 import { parseZoneKey, type ZoneKey } from '../corefile/zone-key.ts';
 import { Rcode } from '../message/codes.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../plugin/plugin.ts';
-import type { NamedInstance, PluginInstance, PluginModule, SetupContext } from '../plugin/setup.ts';
+import type {
+  DnsEnvironment,
+  PluginInstance,
+  PluginModule,
+  SetupContext,
+} from '../plugin/setup.ts';
 
 /** One server block on one port, ready to answer. */
 export interface ZoneServer {
@@ -21,9 +26,7 @@ export interface ZoneServer {
 export interface ServerConfig {
   /** By port, then by zone. */
   readonly ports: ReadonlyMap<number, ReadonlyMap<string, ZoneServer>>;
-  readonly instances: readonly NamedInstance[];
-  /** A plugin wants every query traced. */
-  readonly traces: boolean;
+  readonly instances: readonly PluginInstance[];
   /** Plugins in use, for `coredns_plugin_enabled`. */
   readonly enabled: readonly {
     readonly server: string;
@@ -35,62 +38,42 @@ export interface ServerConfig {
 /** Plugins that make a server answer classes other than IN, as CoreDNS's EnableChaos. */
 const CHAOS_PLUGINS = new Set(['chaos', 'forward']);
 
-/** What every block's plugins share: the context without what depends on the block. */
-export type SharedContext = Omit<
-  SetupContext,
-  'zones' | 'server' | 'port' | 'siblings' | 'everyone'
->;
-
 /** Sets up the plugins of every block. Nothing is started yet. Throws a CorefileError. */
 export async function buildConfig(
   blocks: readonly ServerBlock[],
   modules: readonly PluginModule[],
-  shared: SharedContext,
+  environment: DnsEnvironment,
 ): Promise<ServerConfig> {
   const ports = new Map<number, Map<string, ZoneServer>>();
-  const instances: NamedInstance[] = [];
+  const instances: PluginInstance[] = [];
   const enabled: { server: string; zone: string; name: string }[] = [];
-  try {
-    for (const block of blocks) {
-      const keys = block.keys.flatMap((key) =>
-        parseZoneKey(key.text, key).map((zoneKey) => ({ ...zoneKey, position: key })),
-      );
-      for (const key of keys) claim(ports, key, key.position);
-      const port = keys[0]?.port ?? 0;
-      const siblings: NamedInstance[] = [];
-      const context: SetupContext = {
-        ...shared,
-        zones: [...new Set(keys.map(({ zone }) => zone))],
-        server: serverLabel(port),
-        port,
-        siblings: () => siblings,
-        everyone: () => instances,
-      };
-      for await (const named of setUpBlock(block, modules, context)) {
-        siblings.push(named);
-        instances.push(named);
-      }
-      const handler = chainOf(siblings.flatMap(({ instance }) => instance.plugin ?? []));
-      const anyClass = siblings.some(({ name }) => CHAOS_PLUGINS.has(name));
-      for (const key of keys) {
-        const server = serverLabel(key.port);
-        const { zone } = key;
-        const zoneServer = {
-          server,
-          zone,
-          anyClass,
-          ...(handler === undefined ? {} : { handler }),
-        };
-        ports.get(key.port)?.set(zone, zoneServer);
-        enabled.push(...siblings.map(({ name }) => ({ server, zone, name })));
-      }
+  for (const block of blocks) {
+    const keys = block.keys.flatMap((key) =>
+      parseZoneKey(key.text, key).map((zoneKey) => ({ ...zoneKey, position: key })),
+    );
+    for (const key of keys) claim(ports, key, key.position);
+    const firstPort = keys[0]?.port ?? 0;
+    const context: SetupContext = {
+      ...environment,
+      zones: [...new Set(keys.map(({ zone }) => zone))],
+      server: serverLabel(firstPort),
+    };
+    const built = await buildBlock(block, modules, context);
+    instances.push(...built.instances);
+    const handler = chainOf(built.plugins);
+    const anyClass = built.names.some((name) => CHAOS_PLUGINS.has(name));
+    for (const { zone, port } of keys) {
+      const server = serverLabel(port);
+      ports.get(port)?.set(zone, {
+        server,
+        zone,
+        anyClass,
+        ...(handler === undefined ? {} : { handler }),
+      });
+      enabled.push(...built.names.map((name) => ({ server, zone, name })));
     }
-  } catch (error) {
-    for (const { instance } of instances) await instance.close?.();
-    throw error;
   }
-  const traces = instances.some(({ instance }) => instance.traces === true);
-  return { ports, instances, enabled, traces };
+  return { ports, instances, enabled };
 }
 
 function serverLabel(port: number): string {
@@ -114,22 +97,28 @@ function claim(
   ports.set(port, zones);
 }
 
-/**
- * In the fixed order, whatever the order in the Corefile.
- *
- * @yields each plugin as soon as it is set up, so that a failure later can close it
- */
-async function* setUpBlock(
+interface BuiltBlock {
+  readonly instances: readonly PluginInstance[];
+  readonly plugins: readonly Plugin[];
+  readonly names: readonly string[];
+}
+
+async function buildBlock(
   block: ServerBlock,
   modules: readonly PluginModule[],
   context: SetupContext,
-): AsyncGenerator<NamedInstance> {
+): Promise<BuiltBlock> {
   const byName = groupByName(block.directives, modules);
+  const instances: PluginInstance[] = [];
+  const names: string[] = [];
   for (const module of modules) {
     const directives = byName.get(module.name);
     if (directives === undefined) continue;
-    yield { name: module.name, instance: await setUp(module, directives, context) };
+    names.push(module.name);
+    instances.push(await setUp(module, directives, context));
   }
+  const plugins = instances.flatMap(({ plugin }) => plugin ?? []);
+  return { instances, plugins, names };
 }
 
 async function setUp(

@@ -1,0 +1,78 @@
+import { PodwireError } from '../../base/errors.ts';
+import { ALGORITHMS, algorithmNamed } from '../algorithms/registry.ts';
+import { type BenchResult, RESULT_FORMAT, type ScenarioResult } from '../report/result.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { loadScenario, shippedScenarioNames } from '../scenario/shipped-scenarios.ts';
+import { type Progress, runSimulated } from './run-sim.ts';
+
+export interface BenchOptions {
+  /** Shipped names, paths of YAML files, or `all`. */
+  readonly scenarios: readonly string[];
+  /** Instead of each scenario's own. */
+  readonly algorithms?: readonly string[];
+  readonly seed: string;
+  /** Instead of each scenario's own number of repetitions. */
+  readonly seeds?: number;
+  /** Of this podwire, for the report. */
+  readonly version: string;
+  onProgress(progress: Progress): void;
+}
+
+/**
+ * Simulates scenarios one after the other. Throws PodwireError `ERR_SCENARIO` or `ERR_ALGORITHM` before
+ * anything runs when something is not known. The loop is left free between runs.
+ */
+export async function simulateScenarios(options: BenchOptions): Promise<BenchResult> {
+  const scenarios = loadScenarios(options.scenarios);
+  const chosen = options.algorithms?.map(algorithmNamed);
+  const results: ScenarioResult[] = [];
+  for (const scenario of scenarios)
+    results.push(
+      await runSimulated(scenario, {
+        algorithms: chosen ?? scenario.algorithms.map(algorithmNamed),
+        seed: options.seed,
+        seeds: options.seeds ?? scenario.seeds,
+        onProgress: async (progress) => {
+          options.onProgress({
+            ...progress,
+            done: progress.done + results.length * progress.total,
+            total: progress.total * scenarios.length,
+          });
+        },
+      }),
+    );
+  return {
+    format: RESULT_FORMAT,
+    podwire: options.version,
+    seed: options.seed,
+    command: commandOf(options),
+    scenarios: results,
+  };
+}
+
+/** What gives the same result again; where it was written to does not matter. */
+function commandOf(options: BenchOptions): string {
+  const algorithms =
+    options.algorithms === undefined ? [] : [`--algorithms ${options.algorithms.join(',')}`];
+  const seeds = options.seeds === undefined ? [] : [`--seeds ${options.seeds}`];
+  return [
+    'podwire bench run',
+    ...options.scenarios,
+    '--engine sim',
+    ...algorithms,
+    `--seed ${options.seed}`,
+    ...seeds,
+  ].join(' ');
+}
+
+export function loadScenarios(names: readonly string[]): Scenario[] {
+  const known = new Set(ALGORITHMS.map(({ name }) => name));
+  const wanted = names.includes('all') ? shippedScenarioNames() : names;
+  const scenarios = wanted.map((name) => loadScenario(name, known));
+  const twice = scenarios.find(
+    ({ name }, index) => scenarios.findIndex((other) => other.name === name) !== index,
+  );
+  if (twice !== undefined)
+    throw new PodwireError('ERR_SCENARIO', `scenario ${twice.name} was given twice`);
+  return scenarios;
+}

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+
+interface PackageInfo {
+  readonly version: string;
+  readonly description: string;
+}
+
+/** What package.json says, found from src and from dist alike. */
+export function packageInfo(): PackageInfo {
+  return JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as PackageInfo;
+}

@@ -1,0 +1,127 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { compareResults, parseResult } from '../../../src/bench/report/compare.ts';
+import type { BenchResult } from '../../../src/bench/report/result.ts';
+import { verdicts } from '../../../src/bench/report/verdict.ts';
+import { reportFiles } from '../../../src/bench/report/write-report.ts';
+import { simulateScenarios } from '../../../src/bench/run/run-bench.ts';
+
+const FILES = [
+  'report.html',
+  'results.json',
+  'results.csv',
+  'report.txt',
+  'validation-sim-latency.svg',
+  'validation-sim-p99.svg',
+];
+
+function bench(seed: string, scenarios: readonly string[] = ['validation']): Promise<BenchResult> {
+  return simulateScenarios({
+    scenarios,
+    algorithms: ['iptables', 'ipvs-lc', 'jsq'],
+    seed,
+    seeds: 3,
+    version: '1.2.3',
+    onProgress: () => {},
+  });
+}
+
+let result: BenchResult;
+let files: ReadonlyMap<string, string>;
+
+beforeAll(async () => {
+  result = await bench('1');
+  files = reportFiles(result);
+});
+
+function file(name: string): string {
+  const text = files.get(name);
+  if (text === undefined) throw new Error(`no file ${name}`);
+  return text;
+}
+
+test('the same seed gives the same bytes, another seed others', async () => {
+  expect([...files.keys()]).toEqual(FILES);
+  expect(reportFiles(await bench('1'))).toEqual(files);
+  expect(reportFiles(await bench('2')).get('results.csv')).not.toBe(file('results.csv'));
+});
+
+describe('report.html', () => {
+  test('needs nothing from outside', () => {
+    const html = file('report.html').replaceAll('http://www.w3.org/2000/svg', '');
+    expect(html).not.toMatch(/(?:src|href)="(?!data:,)/);
+    expect(html).not.toMatch(/https?:|@import|url\(/);
+  });
+
+  test('every plot tells its unit, n, seed and version', () => {
+    const html = file('report.html');
+    const captions = [...html.matchAll(/<figcaption>([^]*?)<\/figcaption>/g)].map((one) => one[1]);
+    expect(captions.length).toBeGreaterThanOrEqual(3);
+    for (const caption of captions)
+      expect(caption).toMatch(/n = [\d,]+ requests .* · podwire 1\.2\.3 · seed 1 · /);
+    expect(html).toContain('latency (ms)');
+    expect(html).toContain('time (s)');
+  });
+
+  test('is well-formed where it is SVG: every element closed, numbers finite', () => {
+    for (const name of FILES.filter((one) => one.endsWith('.svg'))) {
+      const text = file(name);
+      expect(text).not.toMatch(/NaN|Infinity|undefined/);
+      const opened = text.match(/<[a-z]+[^>]*[^/]>/g)?.length ?? 0;
+      expect(text.match(/<\/[a-z]+>/g)).toHaveLength(opened);
+    }
+  });
+
+  test('an overview appears with several scenarios', async () => {
+    const several = reportFiles(await bench('1', ['validation', 'nat-clients']));
+    expect(several.get('overview-p99.svg')).toContain('nat-clients, jsq');
+  });
+});
+
+test('results.csv has one line a repetition', () => {
+  const lines = file('results.csv').trimEnd().split('\r\n');
+  expect(lines[0]).toMatch(/^scenario,engine,algorithm,family,seed,connections,requests,meanMs,/);
+  expect(lines).toHaveLength(1 + 3 * 3);
+});
+
+describe('verdicts', () => {
+  test('name the best and the range of the others, and leave references to be the bound', () => {
+    const [scenario] = result.scenarios;
+    if (scenario === undefined) throw new Error('no scenario');
+    const [imbalance] = verdicts(scenario);
+    expect(imbalance).toMatch(/^ipvs-lc has the lowest imbalance of open connections .*, 1\.\d+; /);
+    expect(imbalance).toMatch(
+      /the other has \d\.\d+ with iptables\. With global knowledge \(jsq\)/,
+    );
+  });
+
+  test('nothing is said of a single repetition', () => {
+    const [scenario] = result.scenarios;
+    if (scenario === undefined) throw new Error('no scenario');
+    const algorithms = scenario.algorithms.map((one) => ({ ...one, runs: one.runs.slice(0, 1) }));
+    expect(verdicts({ ...scenario, algorithms })).toEqual([]);
+  });
+});
+
+describe('comparing', () => {
+  test('a result with itself has no change', () => {
+    const again = parseResult(file('results.json'), 'results.json');
+    expect(compareResults(again, result)).toBe(
+      'Nothing changed beyond the confidence intervals.\n',
+    );
+  });
+
+  test('tells what separates, and whether that is better', () => {
+    const slower = structuredClone(result) as unknown as {
+      scenarios: { algorithms: { runs: { metrics: { p99Ms: number } }[] }[] }[];
+    };
+    for (const run of slower.scenarios[0]?.algorithms[1]?.runs ?? []) run.metrics.p99Ms *= 10;
+    const text = compareResults(result, slower as unknown as BenchResult);
+    expect(text).toMatch(/validation ipvs-lc +p99 ms .* \+900\.0 % +worse/);
+    expect(text.trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  test('other files are refused', () => {
+    expect(() => parseResult('{"format":"x"}', 'a.json')).toThrow('a.json is not a result');
+    expect(() => parseResult('nonsense', 'a.json')).toThrow('a.json is not JSON');
+  });
+});
