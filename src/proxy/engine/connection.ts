@@ -88,7 +88,6 @@ export class Connection implements EngineConnection, EndHandler {
     if (this.#phase !== 'dialing') return;
     this.#phase = 'forwarding';
     this.#timer?.cancel();
-    this.#route = undefined;
     this.#observer?.event('established', this);
     end.start();
     this.#client.start();
@@ -111,15 +110,18 @@ export class Connection implements EngineConnection, EndHandler {
   }
 
   finished(end: StreamEnd): void {
-    if (end === this.#server) {
-      this.#observer?.event('server-fin', this);
-      this.#client.finish();
-    } else if (this.#server === undefined) {
+    const server = this.#server;
+    if (server === undefined) {
       this.#client.close();
-    } else {
-      this.#observer?.event('client-fin', this);
-      this.#server.finish();
+      return;
     }
+    this.#observer?.event(end === server ? 'server-fin' : 'client-fin', this);
+    if (this.#route?.closeTogether === true) {
+      this.#phase = 'ending';
+      this.#client.close();
+      server.close();
+    } else if (end === server) this.#client.finish();
+    else server.finish();
   }
 
   closed(end: StreamEnd, error: Error | undefined): void {

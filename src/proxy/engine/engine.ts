@@ -81,6 +81,8 @@ interface UpstreamRoute {
   /** Absent: as long as the kernel tries (about two minutes on Linux). */
   readonly timeoutMs?: number;
   readonly observer?: ConnectionObserver;
+  /** True: the first FIN ends both directions. Otherwise each direction ends by itself. */
+  readonly closeTogether?: boolean;
   /** What to do when the server could not be reached. Absent: reset. */
   retry?(error: Error): Route;
 }

@@ -1,0 +1,183 @@
+import type { Service } from '../api/types/core.ts';
+import type { EndpointSlice } from '../api/types/discovery.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Cidr } from '../base/ip.ts';
+import type { Resource } from '../base/lifetime.ts';
+import { RoutingState } from '../services/routing-state.ts';
+import { nodePortKey, portKey, type RoutingTable } from '../services/routing-table.ts';
+import { AddressMatcher } from './address-matcher.ts';
+import { ConnectionRoutes, type TrackedConnection } from './connection-routes.ts';
+import type { Dialer } from './dialer.ts';
+import type { EngineConnection, Route } from './engine/engine.ts';
+import type { SocketAddress } from './flow.ts';
+import type { Ingress, NodeProxy } from './ingress.ts';
+import { ListenerPlan } from './listener-plan.ts';
+import { familyOf, type NodeContext } from './node-context.ts';
+import type { ProxyMode } from './proxy-mode.ts';
+import { DEFAULT_SYNC_PERIODS, type SyncPeriods, SyncRunner } from './sync-runner.ts';
+import type { DatagramListener } from './udp/datagram-listener.ts';
+import { UdpForwarder, type UdpFlow } from './udp/udp-forwarder.ts';
+
+export interface ProxierOptions {
+  readonly nodeName: string;
+  /** The node's zone label; empty: none. */
+  readonly zone: string;
+  readonly mode: ProxyMode;
+  readonly context: NodeContext;
+  /** Clients with these addresses enter the cluster at this node, as do those with the node's own. */
+  readonly podCIDRs: readonly Cidr[];
+  readonly ingress: Ingress;
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly periods?: SyncPeriods;
+  readonly maxUdpFlows?: number;
+}
+
+/**
+ * One node's kube-proxy: takes Services and EndpointSlices, keeps the node's listeners in step with them, and
+ * tells each flow where to go. Nothing is opened before both first lists are complete.
+ */
+export class Proxier implements NodeProxy, Resource {
+  readonly nodeName: string;
+  readonly mode: ProxyMode;
+  readonly #state: RoutingState;
+  readonly #ingress: Ingress;
+  readonly #own: ReadonlySet<string>;
+  readonly #pods: AddressMatcher;
+  readonly #runner: SyncRunner;
+  readonly #plan: ListenerPlan;
+  readonly #routes: ConnectionRoutes;
+  readonly #udp: UdpForwarder;
+  #awaited = new Set<'services' | 'slices'>(['services', 'slices']);
+  #synced: RoutingTable;
+
+  constructor(options: ProxierOptions) {
+    const { nodeName, zone, mode, context, clock, dialer } = options;
+    this.nodeName = nodeName;
+    this.mode = mode;
+    this.#ingress = options.ingress;
+    this.#state = new RoutingState({ nodeName, zone }, { startedAtMs: clock.wallNow() });
+    this.#synced = this.#state.table;
+    this.#own = new Set(context.nodeIPs);
+    this.#pods = new AddressMatcher(options.podCIDRs);
+    this.#runner = new SyncRunner(clock, options.periods ?? DEFAULT_SYNC_PERIODS, () =>
+      this.#sync(),
+    );
+    this.#plan = new ListenerPlan(mode);
+    this.#routes = new ConnectionRoutes(context, dialer);
+    const maxFlows = options.maxUdpFlows;
+    this.#udp = new UdpForwarder({
+      clock,
+      dialer,
+      context,
+      ...(maxFlows === undefined ? {} : { maxFlows }),
+    });
+    this.#ingress.join(this);
+  }
+
+  /** What flows are decided by now. */
+  get table(): RoutingTable {
+    return this.#synced;
+  }
+
+  /** Forwarded TCP connections. */
+  get connections(): Iterable<TrackedConnection> {
+    return this.#routes.open;
+  }
+
+  get udpFlows(): Iterable<UdpFlow> {
+    return this.#udp.flows;
+  }
+
+  setService(service: Service): void {
+    this.#state.setService(service);
+    this.#changed();
+  }
+
+  deleteService(meta: { readonly namespace?: string; readonly name?: string }): void {
+    this.#state.deleteService(meta);
+    this.#changed();
+  }
+
+  setSlice(slice: EndpointSlice): void {
+    this.#state.setSlice(slice);
+    this.#changed();
+  }
+
+  deleteSlice(slice: EndpointSlice): void {
+    this.#state.deleteSlice(slice);
+    this.#changed();
+  }
+
+  setZone(zone: string): void {
+    this.#state.setZone(zone);
+    this.#changed();
+  }
+
+  /** The first list of a kind is complete. Flows are served once both are. */
+  listed(kind: 'services' | 'slices'): void {
+    if (this.#awaited.delete(kind)) this.#changed();
+  }
+
+  owns(address: string): boolean {
+    return this.#own.has(address) || this.#pods.matches(address);
+  }
+
+  route(connection: EngineConnection): Route {
+    const { source, destination } = connection;
+    return this.#routes.routeOf(
+      this.mode.decide({ protocol: 'TCP', source, destination }),
+      connection,
+    );
+  }
+
+  datagram(listener: DatagramListener, message: Buffer, source: SocketAddress): void {
+    this.#udp.forward(listener, message, source, () =>
+      this.mode.decide({ protocol: 'UDP', source, destination: listener.local }),
+    );
+  }
+
+  /** Stops listening; connections go on, they belong to the engine. */
+  async close(): Promise<void> {
+    this.#runner.stop();
+    this.#ingress.leave(this);
+    this.#udp.endAll();
+    await this.#ingress.settled();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #changed(): void {
+    if (this.#awaited.size === 0) this.#runner.request();
+  }
+
+  #sync(): void {
+    const before = this.#synced;
+    const { table } = this.#state.build();
+    this.#synced = table;
+    this.mode.update(table);
+    for (const { kind, spot, what } of this.#plan.next(before, table))
+      if (kind === 'claim') this.#ingress.claim(spot, this, what);
+      else {
+        this.#ingress.release(spot, this);
+        if (spot.protocol === 'UDP') this.#udp.endAllTo(spot);
+      }
+    this.#udp.endStale((flow) => !this.#serves(flow));
+  }
+
+  /** True while the flow's endpoint serves what the client dialled; policies and hints do not matter. */
+  #serves({ destination, endpoint }: UdpFlow): boolean {
+    const { address, port } = destination;
+    const frontend =
+      this.#synced.addresses.get(address)?.get(portKey('UDP', port)) ??
+      this.#synced.nodePorts.get(nodePortKey(familyOf(address), 'UDP', port));
+    return (
+      frontend?.servicePort.endpoints.some(
+        (known) =>
+          known.serving && known.address === endpoint.address && known.port === endpoint.port,
+      ) === true
+    );
+  }
+}
