@@ -99,11 +99,16 @@ class Tracked implements ConnectionObserver, TrackedConnection {
     this.source = source;
     this.#binding = binding;
     open.add(this);
+    binding?.onRevoked?.(() => connection.kill());
   }
 
   event(event: ConnectionEvent): void {
     if (event === 'established') this.established = true;
-    else if (event === 'closed') this.#open.delete(this);
+    else if (event === 'closed') {
+      this.#open.delete(this);
+      const { bytesFromClient, bytesFromServer } = this.connection;
+      this.#binding?.traffic?.(bytesFromClient, bytesFromServer);
+    }
     this.#binding?.event(event);
   }
 }

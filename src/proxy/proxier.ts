@@ -22,6 +22,7 @@ export interface ProxierOptions {
   readonly nodeName: string;
   /** The node's zone label; empty: none. */
   readonly zone: string;
+  /** Taken: it ends with the proxier. */
   readonly mode: ProxyMode;
   readonly context: NodeContext;
   /** Clients with these addresses enter the cluster at this node, as do those with the node's own. */
@@ -137,12 +138,12 @@ export class Proxier implements NodeProxy, Resource {
     );
   }
 
-  /** Stops listening; connections go on, they belong to the engine. */
+  /** Stops listening and ends the mode; TCP connections go on, they belong to the engine. */
   async close(): Promise<void> {
     this.#runner.stop();
     this.#ingress.leave(this);
     this.#udp.endAll();
-    await this.#ingress.settled();
+    await Promise.all([this.mode.close(), this.#ingress.settled()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -19,6 +19,9 @@ export const DEFAULT_SYNC_PERIODS: SyncPeriods = {
 /** Runs in a row before the bucket is empty (pkg/proxy/iptables/proxier.go, burstSyncs). */
 const BURST = 2;
 
+/** Fractions of a token do not add up exactly. */
+const ROUNDING = 1e-9;
+
 /**
  * Decides when rules are synced, as kube-proxy's BoundedFrequencyRunner does (pkg/util/async): requests made
  * in one event-loop turn become one run, runs come as fast as the token bucket allows, and at the latest after
@@ -34,7 +37,6 @@ export class SyncRunner {
   #stopped = false;
   #tokens = BURST;
   #tokensAt: number;
-  #lastRunAt = -Infinity;
 
   /** `run` throws to say that it failed. The maximum interval counts from the first run. */
   constructor(clock: Clock, periods: SyncPeriods, run: () => void) {
@@ -63,11 +65,10 @@ export class SyncRunner {
     if (this.#stopped) return;
     const now = this.#clock.now();
     if (!this.#takeToken(now)) {
-      const possibleAt = this.#lastRunAt + this.#periods.minIntervalMs;
+      const possibleAt = now + (1 - this.#tokens) * this.#periods.minIntervalMs;
       if (possibleAt < this.#dueAt) this.#schedule(possibleAt);
       return;
     }
-    this.#lastRunAt = now;
     this.#schedule(now + this.#periods.maxIntervalMs);
     try {
       this.#run();
@@ -82,14 +83,17 @@ export class SyncRunner {
     if (minIntervalMs === 0) return true;
     this.#tokens = Math.min(BURST, this.#tokens + (now - this.#tokensAt) / minIntervalMs);
     this.#tokensAt = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < 1 - ROUNDING) return false;
+    this.#tokens = Math.max(0, this.#tokens - 1);
     return true;
   }
 
   #schedule(dueAt: number): void {
     this.#timer?.cancel();
     this.#dueAt = dueAt;
-    this.#timer = this.#clock.setTimer(dueAt - this.#clock.now(), () => this.#tryRun());
+    this.#timer = this.#clock.setTimer(dueAt - this.#clock.now(), () => {
+      this.#dueAt = Infinity;
+      this.#tryRun();
+    });
   }
 }

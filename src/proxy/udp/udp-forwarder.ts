@@ -150,6 +150,7 @@ export class UdpForwarder {
     this.#flows.set(key, flow);
     this.counters.started += 1;
     decision.binding?.event('established');
+    decision.binding?.onRevoked?.(() => this.#end(flow));
     return flow;
   }
 
@@ -170,7 +171,7 @@ export class UdpForwarder {
   }
 
   #end(flow: ActiveFlow): void {
-    this.#flows.delete(flow.key);
+    if (!this.#flows.delete(flow.key)) return;
     flow.channel.close();
     flow.decision.binding?.event('closed');
     if (this.#flows.size > 0) return;
