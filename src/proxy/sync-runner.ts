@@ -65,7 +65,8 @@ export class SyncRunner {
     if (this.#stopped) return;
     const now = this.#clock.now();
     if (!this.#takeToken(now)) {
-      const possibleAt = now + (1 - this.#tokens) * this.#periods.minIntervalMs;
+      const waitMs = (1 - this.#tokens - ROUNDING) * this.#periods.minIntervalMs;
+      const possibleAt = now + Math.ceil(waitMs);
       if (possibleAt < this.#dueAt) this.#schedule(possibleAt);
       return;
     }

@@ -37,7 +37,7 @@ describe('sync runner', () => {
       runner.request();
       clock.advance(100);
     }
-    expect(runs).toEqual([0, 100, 1000, 2000, 3000]);
+    expect(runs).toEqual([0, 100, 1000, 2000, 3000, 4000]);
     runner.stop();
   });
 
