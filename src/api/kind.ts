@@ -92,10 +92,6 @@ export function formatApiVersion(version: Pick<KindVersion, 'group' | 'version'>
   return version.group === '' ? version.version : `${version.group}/${version.version}`;
 }
 
-export function storageVersion(kind: KindDefinition): KindVersion {
-  return kind.versions[0];
-}
-
 /** `{group, resource}` as error messages name it. */
 export function groupResource(kind: KindDefinition): { group: string; resource: string } {
   return { group: kind.versions[0].group, resource: kind.resource };

@@ -8,6 +8,11 @@ import type { Random } from '../base/random.ts';
 import { DEFAULT_NODE_PORT_RANGE, NodePortAllocator, type PortRange } from '../ipam/node-ports.ts';
 import { ServiceIpAllocator } from '../ipam/service-ips.ts';
 import { type Applied, applyObject } from './apply-object.ts';
+import {
+  type ApiServerConfig,
+  type RunningApiServer,
+  startApiServer,
+} from './apiserver/start-api-server.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { Client } from './client/client.ts';
 import type { ControllerContext } from './controllers/controller-context.ts';
@@ -43,6 +48,8 @@ export interface ControlPlaneOptions {
   readonly config: ControlPlaneConfig;
   /** Taken over and closed with the control plane; in memory where absent. */
   readonly store?: Store;
+  /** Absent: the API is reached in process only. */
+  readonly apiServer?: ApiServerConfig;
 }
 
 const DEFAULT_API_SERVER_PORT = 6443;
@@ -62,12 +69,20 @@ const CONTROLLERS: readonly ((context: ControllerContext) => Resource)[] = [
 export class ControlPlane implements Resource {
   readonly client: Client;
   readonly registry: ApiRegistry;
+  /** Present when an API server was asked for. */
+  readonly apiServer: RunningApiServer | undefined;
   readonly #lifetime: Lifetime;
 
-  private constructor(lifetime: Lifetime, registry: ApiRegistry, client: Client) {
+  private constructor(
+    lifetime: Lifetime,
+    registry: ApiRegistry,
+    client: Client,
+    apiServer: RunningApiServer | undefined,
+  ) {
     this.#lifetime = lifetime;
     this.registry = registry;
     this.client = client;
+    this.apiServer = apiServer;
   }
 
   /** Resolves when the system namespaces exist and every controller has seen the cluster. */
@@ -100,7 +115,11 @@ export class ControlPlane implements Resource {
       const context = { client, informers, clock, random, logger };
       for (const start of CONTROLLERS) lifetime.own(start(context));
       await informers.synced();
-      return new ControlPlane(lifetime, registry, client);
+      const apiServer =
+        options.apiServer === undefined
+          ? undefined
+          : await startApiServer(options.apiServer, options, registry, lifetime);
+      return new ControlPlane(lifetime, registry, client, apiServer);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;

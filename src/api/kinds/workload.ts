@@ -26,14 +26,6 @@ export function selectorFromTemplate(object: TemplateOwner): void {
     object.metadata.labels = { ...labels };
 }
 
-export function validateReplicas(
-  replicas: number | undefined,
-  field: string,
-  errors: FieldErrors,
-): void {
-  validateNonNegative(replicas, field, errors);
-}
-
 export function validateNonNegative(
   value: number | undefined,
   field: string,

@@ -4,6 +4,7 @@ import type { KubeObject } from '../../api/types/meta.ts';
 import type { Clock } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { formatTimestamp } from '../../base/timestamp.ts';
 import type { Client } from '../client/client.ts';
 
 /** How many different events are remembered for counting repetitions (client-go's EventCorrelator). */
@@ -89,7 +90,7 @@ export class EventRecorder {
         .resource('events')
         .patch(known.name, eventNamespace(occurrence.object), {
           type: 'merge',
-          body: { count: known.count + 1, lastTimestamp: time(occurrence.atMs) },
+          body: { count: known.count + 1, lastTimestamp: formatTimestamp(occurrence.atMs) },
         });
       known.count += 1;
       return true;
@@ -121,8 +122,8 @@ export class EventRecorder {
       message,
       source: { component: this.#options.component },
       reportingComponent: this.#options.component,
-      firstTimestamp: time(atMs),
-      lastTimestamp: time(atMs),
+      firstTimestamp: formatTimestamp(atMs),
+      lastTimestamp: formatTimestamp(atMs),
       count: 1,
     };
   }
@@ -131,8 +132,4 @@ export class EventRecorder {
 /** Events about cluster-scoped objects live in `default`. */
 function eventNamespace(object: KubeObject): string {
   return object.metadata.namespace ?? 'default';
-}
-
-function time(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 }

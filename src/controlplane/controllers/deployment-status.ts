@@ -1,7 +1,7 @@
 import { equalJson } from '../../api/json.ts';
 import type { Deployment, DeploymentCondition, ReplicaSet } from '../../api/types/apps.ts';
-import { timestamp } from '../registry/object-meta.ts';
 import { availableOf, rolloutBounds, totalReplicas } from './deployment-scaling.ts';
+import { formatTimestamp } from '../../base/timestamp.ts';
 
 type Status = NonNullable<Deployment['status']>;
 
@@ -228,7 +228,7 @@ class Conditions {
   #list: DeploymentCondition[];
 
   constructor(deployment: Deployment, nowMs: number) {
-    this.#now = timestamp(nowMs);
+    this.#now = formatTimestamp(nowMs);
     this.#list = [...(deployment.status?.conditions ?? [])];
   }
 

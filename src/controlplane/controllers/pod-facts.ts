@@ -48,10 +48,6 @@ export function availableInMs(
   return Math.max(0, at - nowMs);
 }
 
-export function isPodAvailable(pod: Pod, minReadySeconds: number, nowMs: number): boolean {
-  return availableInMs(pod, minReadySeconds, nowMs) === 0;
-}
-
 /**
  * Which pods go first when there are too many: unassigned, pending, unready, doubled up on a node, recently
  * ready, often restarted, young (controller.ActivePodsWithRanks). `rank` counts the controller's pods on

@@ -7,7 +7,6 @@ import type { Condition } from '../../api/types/meta.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Resource } from '../../base/lifetime.ts';
 import { InformerIndex } from '../client/informer-index.ts';
-import { timestamp } from '../registry/object-meta.ts';
 import { type ReconcileResult, startController } from './controller.ts';
 import {
   type ControllerContext,
@@ -18,6 +17,7 @@ import {
 import { claimPods, podCandidates, podOwnerKeys, watchOwnedPods } from './owned-pods.ts';
 import { PodFactory, podFromTemplate } from './pod-factory.ts';
 import { availableInMs, byDeletionOrder, isPodActive, isPodReady } from './pod-facts.ts';
+import { formatTimestamp } from '../../base/timestamp.ts';
 
 /** Pods made or removed in one go (replicaset.BurstReplicas). */
 const BURST = 500;
@@ -200,7 +200,7 @@ function failureConditions(
   const condition: Condition = {
     type: 'ReplicaFailure',
     status: 'True',
-    lastTransitionTime: before?.lastTransitionTime ?? timestamp(nowMs),
+    lastTransitionTime: before?.lastTransitionTime ?? formatTimestamp(nowMs),
     reason: failure.reason,
     message: errorMessage(failure.error),
   };

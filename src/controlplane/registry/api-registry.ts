@@ -7,9 +7,9 @@ import type { NodePortAllocator } from '../../ipam/node-ports.ts';
 import type { ServiceIpAllocator } from '../../ipam/service-ips.ts';
 import type { Admission } from './admission.ts';
 import { NamespaceAdmission } from './namespace-admission.ts';
-import { timestamp } from './object-meta.ts';
 import { type RegistryContext, ResourceRegistry } from './resource-registry.ts';
 import { ServiceAdmission } from './service-admission.ts';
+import { formatTimestamp } from '../../base/timestamp.ts';
 
 export interface ApiRegistryOptions extends RegistryContext {
   readonly serviceIps: ServiceIpAllocator;
@@ -72,7 +72,7 @@ export class ApiRegistry {
         if (nodeName === '')
           throw apiError(422, 'Invalid', 'Binding is invalid: target.name: Required value');
         draft.spec.nodeName = nodeName;
-        markScheduled(draft, timestamp(this.context.clock.wallNow()));
+        markScheduled(draft, formatTimestamp(this.context.clock.wallNow()));
         return draft;
       },
       { trusted: true },

@@ -12,16 +12,6 @@ const MAX_GENERATED_BASE = 58;
 const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 const SUFFIX_LENGTH = 5;
 
-/** RFC 3339, UTC, whole seconds: metav1.Time. */
-export function timestamp(nowMs: number): string {
-  return `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
-}
-
-/** RFC 3339 with microseconds: metav1.MicroTime. */
-export function microTimestamp(nowMs: number): string {
-  return `${new Date(nowMs).toISOString().slice(0, 23)}000Z`;
-}
-
 export function uuid(random: Random): string {
   const hex = Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, '0')).join(
     '',

@@ -30,12 +30,17 @@ import {
   carryOverSystemFields,
   clearSystemFields,
   generateName,
-  timestamp,
   uuid,
   validateObjectMeta,
   validateObjectMetaUpdate,
 } from './object-meta.ts';
-import { type ObjectEvent, watchStream } from './watch-stream.ts';
+import {
+  type BookmarkEvent,
+  type BookmarkOptions,
+  type ObjectEvent,
+  watchStream,
+} from './watch-stream.ts';
+import { formatTimestamp } from '../../base/timestamp.ts';
 
 export interface RegistryContext {
   readonly store: Store;
@@ -140,7 +145,8 @@ export class ResourceRegistry {
     selection: Selection,
     afterRevision: number,
     signal: AbortSignal,
-  ): AsyncGenerator<ObjectEvent> {
+    bookmarks?: BookmarkOptions,
+  ): AsyncGenerator<ObjectEvent | BookmarkEvent> {
     const { namespace = '' } = selection;
     const selects = this.selector(selection);
     return watchStream({
@@ -149,6 +155,7 @@ export class ResourceRegistry {
       afterRevision,
       signal,
       maxBacklog: this.#context.watchBacklog,
+      bookmarks,
       selects: (object) =>
         (namespace === '' || object.metadata.namespace === namespace) &&
         (selects === undefined || selects(object)),
@@ -195,7 +202,7 @@ export class ResourceRegistry {
     this.#applyDefaults(draft, options.version);
     this.kind.prepareForCreate?.(draft);
     draft.metadata.uid = uuid(random);
-    draft.metadata.creationTimestamp = timestamp(clock.wallNow());
+    draft.metadata.creationTimestamp = formatTimestamp(clock.wallNow());
     if (this.kind.hasGeneration) draft.metadata.generation = 1;
     const transaction = new AllocationTransaction();
     try {
@@ -323,7 +330,7 @@ export class ResourceRegistry {
       metadata.deletionTimestamp === undefined ||
       grace < (metadata.deletionGracePeriodSeconds ?? 0)
     ) {
-      metadata.deletionTimestamp = timestamp(this.#context.clock.wallNow() + grace * 1000);
+      metadata.deletionTimestamp = formatTimestamp(this.#context.clock.wallNow() + grace * 1000);
       metadata.deletionGracePeriodSeconds = grace;
       if (this.kind.hasGeneration && current.metadata.deletionTimestamp === undefined)
         metadata.generation = (metadata.generation ?? 0) + 1;

@@ -1,14 +1,26 @@
 import { expired } from '../../api/status-errors.ts';
 import type { KubeObject } from '../../api/types/meta.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import type { Store, StoreEvent } from '../store/store.ts';
 
 /** Events a reader may be behind, unless configured, before its watch ends with 410. */
 export const DEFAULT_WATCH_BACKLOG = 8192;
 
-export type ObjectEvent = {
+export interface ObjectEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly object: KubeObject;
-};
+}
+
+/** Everything up to this revision has been told. */
+export interface BookmarkEvent {
+  readonly type: 'BOOKMARK';
+  readonly resourceVersion: string;
+}
+
+export interface BookmarkOptions {
+  readonly clock: Clock;
+  readonly everyMs: number;
+}
 
 interface WatchStreamOptions {
   readonly store: Store;
@@ -18,6 +30,8 @@ interface WatchStreamOptions {
   readonly maxBacklog: number;
   /** Whether the reader's selectors and namespace take the object. */
   readonly selects: (object: KubeObject) => boolean;
+  /** Absent: no bookmarks. */
+  readonly bookmarks?: BookmarkOptions | undefined;
 }
 
 /**
@@ -27,8 +41,10 @@ interface WatchStreamOptions {
  *
  * @yields the selected changes, in order
  */
-export async function* watchStream(options: WatchStreamOptions): AsyncGenerator<ObjectEvent> {
-  const { store, resource, afterRevision, signal, maxBacklog, selects } = options;
+export async function* watchStream(
+  options: WatchStreamOptions,
+): AsyncGenerator<ObjectEvent | BookmarkEvent> {
+  const { store, resource, afterRevision, signal, maxBacklog, selects, bookmarks } = options;
   let backlog: ObjectEvent[] = [];
   let overflowed = false;
   let wake: () => void = () => {};
@@ -43,6 +59,14 @@ export async function* watchStream(options: WatchStreamOptions): AsyncGenerator<
   });
   if (outcome.kind === 'expired')
     throw expired(`too old resource version: ${afterRevision} (${outcome.oldest})`);
+  let bookmarkDue = false;
+  const schedule = (): Timer | undefined =>
+    bookmarks?.clock.setTimer(bookmarks.everyMs, () => {
+      bookmarkDue = true;
+      timer = schedule();
+      wake();
+    });
+  let timer = schedule();
   const onAbort = (): void => wake();
   signal.addEventListener('abort', onAbort);
   try {
@@ -55,12 +79,17 @@ export async function* watchStream(options: WatchStreamOptions): AsyncGenerator<
         if (signal.aborted) return;
         yield event;
       }
+      if (bookmarkDue && backlog.length === 0) {
+        bookmarkDue = false;
+        yield { type: 'BOOKMARK', resourceVersion: String(store.revision) };
+      }
       if (backlog.length === 0 && !overflowed && !signal.aborted)
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
     }
   } finally {
+    timer?.cancel();
     signal.removeEventListener('abort', onAbort);
     outcome.stop();
   }

@@ -9,9 +9,9 @@ import {
   splitKey,
 } from '../controllers/controller-context.ts';
 import { isPodFinished } from '../controllers/pod-facts.ts';
-import { timestamp } from '../registry/object-meta.ts';
 import { placePod } from './placement.ts';
 import type { NodeInfo } from './predicates.ts';
+import { formatTimestamp } from '../../base/timestamp.ts';
 
 const SCHEDULER_NAME = 'default-scheduler';
 /** A pod that fits nowhere is looked at again this often, besides whenever something changes. */
@@ -102,7 +102,7 @@ export function startScheduler(context: ControllerContext): Resource {
       reason: 'Unschedulable',
       message,
       lastProbeTime: null,
-      lastTransitionTime: before?.lastTransitionTime ?? timestamp(clock.wallNow()),
+      lastTransitionTime: before?.lastTransitionTime ?? formatTimestamp(clock.wallNow()),
     };
     try {
       await tools.client.resource('pods').patch(pod.metadata.name ?? '', pod.metadata.namespace, {
