@@ -18,8 +18,8 @@ export interface StackOptions {
   /** Sees every dropped packet. */
   readonly onDrop?: DropObserver;
   /**
-   * The application asked for something between two dispatches: dispatch soon. Called once until then.
-   * `process` does not call it: whoever puts a packet in dispatches afterwards.
+   * The application asked for something while neither `process` nor `dispatch` ran: dispatch soon. Called
+   * once until then.
    */
   readonly onWake?: () => void;
 }
@@ -33,7 +33,8 @@ const MAX_LOOPED_ROUNDS = 64;
  *
  * - `process` takes one frame in and never sends;
  * - `dispatch` runs the timers that are due, tells the applications, and emits what is to be sent;
- * - `pollAt` says when dispatch has to be called if nothing happens before.
+ * - `pollAt` says when dispatch has to be called if nothing happens before. Ask after every `process` and
+ *   `dispatch`: a busy connection sends in bursts and wants to be called again at once.
  *
  * It owns no timer and no socket; dropping it frees everything.
  */
@@ -46,6 +47,7 @@ export class Stack {
   readonly #input: IpInput;
   readonly #addresses = new Set<number>();
   readonly #interfaces = new Map<string, NetInterface>();
+  #isBusy = false;
 
   constructor(options: StackOptions) {
     const { random } = options;
@@ -64,7 +66,9 @@ export class Stack {
       this.drops,
       random.fork('tcp'),
       resolveTcpConfig(options.tcp ?? {}),
-      options.onWake ?? (() => undefined),
+      () => {
+        if (!this.#isBusy) options.onWake?.();
+      },
     );
     this.#input = this.#createInput();
   }
@@ -119,22 +123,23 @@ export class Stack {
     from = 0,
     to: number = bytes.length,
   ): void {
+    const wasBusy = this.#isBusy;
+    this.#isBusy = true;
     this.#input.receive(now, netInterface, bytes, from, to);
+    this.#isBusy = wasBusy;
   }
 
   /** Not reentrant: `emit` and the applications' handlers must not call `process` or `dispatch`. */
   dispatch(now: number, emit: Emit): void {
+    this.#isBusy = true;
     this.#output.beginDispatch(emit);
-    this.#input.expire(now);
-    this.#output.neighbours.expire(now);
-    this.tcp.dispatch(now);
-    for (let round = 0; round < MAX_LOOPED_ROUNDS; round += 1) {
-      const looped = this.#output.takeLooped();
-      if (looped.length === 0) break;
-      for (const packet of looped) this.process(now, this.#output.loopback, packet);
-      this.tcp.dispatch(now);
+    try {
+      this.#runDispatch(now);
+    } finally {
+      // A handler that throws loses nothing: what was not done waits for the next dispatch.
+      this.#output.endDispatch();
+      this.#isBusy = false;
     }
-    this.#output.endDispatch();
   }
 
   /** -Infinity: at once. Infinity: not before something happens. */
@@ -145,6 +150,19 @@ export class Stack {
       this.#output.neighbours.pollAt(),
       this.#input.reassembly.pollAt(),
     );
+  }
+
+  #runDispatch(now: number): void {
+    this.#input.expire(now);
+    this.#output.neighbours.expire(now);
+    this.tcp.dispatch(now);
+    for (let round = 0; round < MAX_LOOPED_ROUNDS; round += 1) {
+      const looped = this.#output.takeLooped();
+      if (looped.length === 0) return;
+      for (const packet of looped)
+        this.#input.receive(now, this.#output.loopback, packet, 0, packet.length);
+      this.tcp.dispatch(now);
+    }
   }
 
   #createInput(): IpInput {

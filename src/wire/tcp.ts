@@ -3,7 +3,6 @@ import { readUint16, readUint32, writeUint16, writeUint32 } from './bytes.ts';
 import { addSums, sumOf } from './checksum.ts';
 
 export const TCP_HEADER_BYTES = 20;
-export const TCP_MAX_HEADER_BYTES = 60;
 /** Two NOPs and the option: what Linux sends, and what keeps the payload 4-byte aligned. */
 export const TCP_TIMESTAMP_BYTES = 12;
 

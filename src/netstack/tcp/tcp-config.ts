@@ -10,18 +10,12 @@ export const CONGESTION_CONTROLS = {
 
 export type CongestionControlName = keyof typeof CONGESTION_CONTROLS;
 
+/** RFC 1122 §4.2.3.6. Linux, where it is on: two hours, then nine probes 75 s apart. */
 export interface KeepaliveConfig {
   readonly idleMs: number;
   readonly intervalMs: number;
   readonly probes: number;
 }
-
-/** RFC 1122 §4.2.3.6 and Linux: two hours, then nine probes 75 s apart. */
-export const LINUX_KEEPALIVE: KeepaliveConfig = {
-  idleMs: 7_200_000,
-  intervalMs: 75_000,
-  probes: 9,
-};
 
 export interface TcpConfig {
   /** What `write` may run ahead of the peer's acknowledgements. */

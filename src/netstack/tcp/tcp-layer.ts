@@ -90,7 +90,6 @@ export class TcpLayer implements TcpHost {
   readonly #segment: IncomingSegment;
   readonly #tuple = { localAddress: 0, localPort: 0, remoteAddress: 0, remotePort: 0 };
   #dirty: TcpConnection[] = [];
-  #isDispatching = false;
   #portsTried = 0;
 
   constructor(
@@ -222,7 +221,6 @@ export class TcpLayer implements TcpHost {
   }
 
   dispatch(now: number): void {
-    this.#isDispatching = true;
     for (
       let due = this.#deadlines.popDue(now);
       due !== undefined;
@@ -241,7 +239,6 @@ export class TcpLayer implements TcpHost {
       this.#deadlines.schedule(connection, connection.nextDeadline());
     }
     this.#dirty = [];
-    this.#isDispatching = false;
     for (const connection of unfinished) this.wake(connection);
   }
 
@@ -249,7 +246,7 @@ export class TcpLayer implements TcpHost {
     if (connection.isDirty) return;
     connection.isDirty = true;
     this.#dirty.push(connection);
-    if (!this.#isDispatching && this.#dirty.length === 1) this.#onWake();
+    if (this.#dirty.length === 1) this.#onWake();
   }
 
   forget(connection: TcpConnection): void {
