@@ -4,6 +4,7 @@ import { errorMessage } from '../base/errors.ts';
 import { registerBench } from './bench.ts';
 import { registerDemo } from './demo.ts';
 import { packageInfo } from './package-info.ts';
+import { registerDns } from './dns.ts';
 import { CommandError, EXIT, processTerminal } from './terminal.ts';
 import { registerUp } from './up.ts';
 
@@ -27,6 +28,7 @@ Start here:
   registerUp(program, processTerminal);
   registerDemo(program, processTerminal);
   registerBench(program, processTerminal);
+  registerDns(program, processTerminal);
   program
     .command('version')
     .summary('print the version')

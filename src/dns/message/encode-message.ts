@@ -3,11 +3,17 @@ import { parseIp, parseIpv4 } from '../../base/ip.ts';
 import { RecordType } from './codes.ts';
 import { HEADER_BYTES } from './decode-message.ts';
 import type { DnsMessage, Edns, RecordData, ResourceRecord } from './message.ts';
-import { nextDot } from './name.ts';
+import { nameBytes, nextDot } from './name.ts';
 
 /** Largest message over TCP, RFC 1035 §4.2.2. */
 export const MAX_MESSAGE_BYTES = 65_535;
 const OPT_BYTES = 11;
+const QUESTION_FIXED_BYTES = 4;
+/** Type, class, TTL and length. */
+const RECORD_FIXED_BYTES = 10;
+const SOA_FIXED_BYTES = 20;
+const SRV_FIXED_BYTES = 6;
+const MX_FIXED_BYTES = 2;
 const MAX_POINTER_OFFSET = 0x3fff;
 /** One record can be 64 KiB of data plus names; the writer checks the limit after each. */
 const SCRATCH_BYTES = 2 * 65_536 + 4096;
@@ -65,7 +71,31 @@ export function encodeReply(
 
 /** The size the message has without compression, as CoreDNS counts it in its log and metrics. */
 export function uncompressedBytes(message: DnsMessage): number {
-  return encodeMessage(message, { maxBytes: SCRATCH_BYTES, compress: false }).bytes.length;
+  let total = HEADER_BYTES;
+  for (const { name } of message.questions) total += nameBytes(name) + QUESTION_FIXED_BYTES;
+  for (const section of [message.answers, message.authorities, message.additionals])
+    for (const { name, data } of section)
+      total += nameBytes(name) + RECORD_FIXED_BYTES + dataBytes(data);
+  return message.edns === undefined ? total : total + ednsBytes(message.edns);
+}
+
+function dataBytes(data: RecordData): number {
+  switch (data.kind) {
+    case 'address':
+      return data.address.includes(':') ? 16 : 4;
+    case 'name':
+      return nameBytes(data.target);
+    case 'soa':
+      return nameBytes(data.mname) + nameBytes(data.rname) + SOA_FIXED_BYTES;
+    case 'srv':
+      return SRV_FIXED_BYTES + nameBytes(data.target);
+    case 'mx':
+      return MX_FIXED_BYTES + nameBytes(data.exchange);
+    case 'text':
+      return data.strings.reduce((sum, text) => sum + 1 + Math.min(text.length, 255), 0);
+    case 'raw':
+      return data.bytes.length;
+  }
 }
 
 function ednsBytes(edns: Edns): number {

@@ -118,6 +118,13 @@ export function isReverseName(name: string): boolean {
   return isSubdomain('in-addr.arpa.', name) || isSubdomain('ip6.arpa.', name);
 }
 
+/** Length on the wire, uncompressed. */
+export function nameBytes(name: string): number {
+  if (name === '.') return 1;
+  if (!name.includes('\\')) return name.length + 1;
+  return labelsOf(name).reduce((sum, label) => sum + 1 + labelBytes(label), 1);
+}
+
 function labelBytes(label: string): number {
   if (!label.includes('\\')) return label.length;
   let bytes = 0;

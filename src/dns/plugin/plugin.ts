@@ -29,6 +29,8 @@ export interface DnsRequest {
   /** Monotonic milliseconds at arrival. */
   readonly receivedAt: number;
   readonly reuse: Reuse;
+  /** What the reply must keep to; shared by all copies of the request, so plugins may lower it. */
+  readonly limits: { udpBytes: number };
   /** Values other plugins may show, by name (`kubernetes/client-namespace`). */
   readonly metadata: Map<string, () => string>;
   /** Present when somebody wants to know how the answer came about. */

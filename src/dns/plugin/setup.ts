@@ -3,11 +3,23 @@ import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { Random } from '../../base/random.ts';
 import { CorefileError, type Position } from '../corefile/corefile-error.ts';
+import type { Found } from '../backend/backend.ts';
 import type { Token } from '../corefile/lexer.ts';
 import type { Directive } from '../corefile/parse-corefile.ts';
 import { parseZones } from '../corefile/zone-key.ts';
 import type { DnsSource } from '../source/dns-source.ts';
-import type { Plugin } from './plugin.ts';
+import type { DnsRequest, Plugin } from './plugin.ts';
+import type { ConnectKeyValue } from './key-value.ts';
+import type { DnsMessage, ResourceRecord } from '../message/message.ts';
+import type { HttpEndpoints } from '../metrics/http-endpoints.ts';
+import type { MetricFamilies } from '../metrics/metric-families.ts';
+import type { RequestMetrics } from '../metrics/request-metrics.ts';
+
+/** Files a Corefile names. */
+export interface FileReader {
+  /** UTF-8 text; rejects with Node's error. */
+  read(path: string): Promise<string>;
+}
 
 /** What plugins may use of the world, given by whoever starts the server. */
 export interface DnsEnvironment {
@@ -17,23 +29,90 @@ export interface DnsEnvironment {
   readonly metrics: Metrics;
   /** Absent: the kubernetes plugin cannot be used. */
   readonly source?: DnsSource;
+  /** Absent: the etcd plugin cannot be used. */
+  readonly connectEtcd?: ConnectKeyValue;
+  /** Default: the machine's files. */
+  readonly files?: FileReader;
   /** Addresses clients reach this server on; NS records of a cluster zone point there. */
   readonly localAddresses: readonly string[];
+  /**
+   * Where HTTP endpoints listen when the Corefile names no address or localhost: a pod has both for
+   * itself. Absent: as the Corefile says.
+   */
+  readonly hostAddress?: string;
+  /** The Corefile as it is now, for the reload plugin. Absent: it never changes. */
+  readonly readCorefile?: () => Promise<string>;
+  /** A plugin found that the server must not go on (a forwarding loop). */
+  readonly onFatal?: (error: Error) => void;
+}
+
+/** A plugin that was set up, under its name. */
+export interface NamedInstance {
+  readonly name: string;
+  readonly instance: PluginInstance;
 }
 
 /** One server block as its plugins see it while they are set up. */
-export interface SetupContext extends DnsEnvironment {
+export interface SetupContext extends Omit<DnsEnvironment, 'metrics' | 'files'> {
   /** Zones of the block's keys, folded. */
   readonly zones: readonly string[];
   /** `dns://:53`. */
   readonly server: string;
+  readonly port: number;
+  readonly families: MetricFamilies;
+  readonly requests: RequestMetrics;
+  readonly http: HttpEndpoints;
+  readonly files: FileReader;
+  /** Plugins of this block; complete once the first query comes. */
+  readonly siblings: () => readonly NamedInstance[];
+  /** Plugins of all blocks; complete once they start. */
+  readonly everyone: () => readonly NamedInstance[];
+  /** Asks this server, as one of its clients would. */
+  readonly resolve: (name: string, type: number) => Promise<DnsMessage>;
+  /** Puts another Corefile in force; rejects, with the old one still in force, when it is no good. */
+  readonly apply: (text: string) => Promise<void>;
+}
+
+/** A plugin that can hand out a whole zone. */
+export interface Transferer {
+  /** Folded zones it is authoritative for. */
+  readonly zones: readonly string[];
+  /** From SOA to SOA; undefined when it does not have the zone. */
+  transfer(zone: string): readonly ResourceRecord[] | undefined;
+}
+
+/** Where a pod's search path comes from: the kubernetes plugin. */
+export interface SearchPathSource {
+  /** Domains without the host's own; undefined for addresses that are no pod's. */
+  searchPath(client: string, name: string): readonly string[] | undefined;
+}
+
+/** What k8s_external asks of the kubernetes plugin. */
+export interface ExternalSource {
+  readonly synced: boolean;
+  readonly serial: number;
+  /** Entries of `labels` (left of the zone, folded) by external address; `zone` as asked. */
+  find(labels: readonly string[], zone: string, options: { readonly headless: boolean }): Found;
+  /** Services that have the external address, as names below `zone`. */
+  findReverse(address: string, zone: string, options: { readonly headless: boolean }): Found;
 }
 
 /** What a directive turns into. Everything is optional: `health` only starts and stops. */
 export interface PluginInstance {
   readonly plugin?: Plugin;
+  readonly transferer?: Transferer;
+  readonly searchPaths?: SearchPathSource;
+  readonly external?: ExternalSource;
+  /** Puts what the plugin knows of a query into its metadata. */
+  readonly describe?: (request: DnsRequest) => void;
+  /** Every query of the server is traced into the log. */
+  readonly traces?: boolean;
+  /** For /ready; absent counts as ready. */
+  readonly ready?: () => boolean;
   /** Runs before the first query; a failure refuses the Corefile. */
   start?(): Promise<void>;
+  /** Runs before the server stops answering; the server answers until it resolves. */
+  drain?(): Promise<void>;
   /** Runs after the last query. */
   close?(): Promise<void>;
 }

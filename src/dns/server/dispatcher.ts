@@ -65,6 +65,7 @@ export class Dispatcher {
       server: zoneServer?.server ?? `dns://:${arrival.corefilePort}`,
       zone: zoneServer?.zone ?? '',
       reuse: new Reuse(),
+      limits: { udpBytes: message.edns?.udpBytes ?? 0 },
       metadata: new Map(),
       ...(trace === undefined ? {} : { trace }),
       lookup: (target, type) => this.#lookup(arrival, target, type, depth),

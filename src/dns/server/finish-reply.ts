@@ -18,7 +18,7 @@ const ECHOED_OPTIONS: ReadonlySet<number> = new Set([
 /** Largest reply the client takes. */
 export function replyLimitBytes(request: DnsRequest): number {
   if (request.peer.protocol === 'tcp') return MAX_MESSAGE_BYTES;
-  return Math.max(MIN_UDP_BYTES, request.message.edns?.udpBytes ?? 0);
+  return Math.max(MIN_UDP_BYTES, request.limits.udpBytes);
 }
 
 /** Adds OPT if the client sent one, and makes the reply fit (request.SizeAndDo and Scrub). */
@@ -37,7 +37,7 @@ export function withEdns(request: DnsRequest, reply: DnsMessage): DnsMessage {
     return reply.edns === undefined ? reply : rest;
   }
   const edns: Edns = {
-    udpBytes: asked.udpBytes,
+    udpBytes: request.limits.udpBytes,
     version: 0,
     dnssecOk: asked.dnssecOk,
     options:

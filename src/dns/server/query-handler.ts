@@ -6,7 +6,8 @@ import { replyTo, type DnsMessage } from '../message/message.ts';
 import type { Peer } from '../plugin/plugin.ts';
 import { AnswerCache } from './answer-cache.ts';
 import type { BoundAddress } from './bind-error.ts';
-import type { Dispatched, Dispatcher } from './dispatcher.ts';
+import type { FaultInjector } from '../faults/fault-injector.ts';
+import type { Arrival, Dispatched } from './dispatcher.ts';
 import { finishReply, MIN_UDP_BYTES } from './finish-reply.ts';
 import { screenQuery } from './screen-query.ts';
 
@@ -27,10 +28,9 @@ export interface QueryHandlerOptions {
   readonly corefilePort: number;
   readonly clock: Clock;
   readonly random: Random;
-  /** The dispatcher in force; a reload changes it between two queries. */
-  readonly dispatcher: () => Dispatcher;
-  /** False while answers must not be repeated, e.g. while faults are injected. */
-  readonly mayRepeat: () => boolean;
+  /** By the Corefile in force; a reload changes it between two queries. */
+  readonly dispatch: (arrival: Arrival) => Promise<Dispatched>;
+  readonly faults: FaultInjector;
   readonly onError: (error: unknown, query: DnsMessage) => void;
   /** After a query that no server block wanted. */
   readonly onUnmatched: (dispatched: Dispatched, rcode: number, replyBytes: number) => void;
@@ -38,7 +38,7 @@ export interface QueryHandlerOptions {
 
 export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
   const cache = new AnswerCache(options.random);
-  const { clock } = options;
+  const { clock, faults } = options;
   let pending = 0;
 
   const handle = async (
@@ -55,14 +55,17 @@ export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
       ];
     pending += 1;
     try {
-      const dispatched = await options.dispatcher().dispatch({
+      const arrival: Arrival = {
         message: screening.message,
         peer,
         local,
         corefilePort: options.corefilePort,
         queryBytes: packet.length,
         receivedAt: clock.now(),
-      });
+      };
+      const dispatched = faults.active
+        ? await faults.apply(arrival, options.dispatch)
+        : await options.dispatch(arrival);
       return repliesOf(packet, dispatched);
     } catch (error) {
       // A reply that cannot be written, e.g. with a name that is too long: the fault is in our data.
@@ -96,8 +99,7 @@ export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
         const repeatable =
           (request.message.edns?.options.length ?? 0) === 0 &&
           outcome.message.rcode !== Rcode.BADVERS;
-        if (repeatable && options.mayRepeat())
-          cache.store(packet, bytes, request.reuse, clock.now());
+        if (repeatable && !faults.active) cache.store(packet, bytes, request.reuse, clock.now());
         return [bytes];
       }
     }
@@ -105,7 +107,7 @@ export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
 
   return {
     cached(packet) {
-      if (!options.mayRepeat()) return undefined;
+      if (faults.active) return undefined;
       const startedAt = clock.now();
       const hit = cache.find(packet, startedAt);
       if (hit === undefined) return undefined;

@@ -4,12 +4,7 @@ import type { Directive, ServerBlock } from '../corefile/parse-corefile.ts';
 import { parseZoneKey, type ZoneKey } from '../corefile/zone-key.ts';
 import { Rcode } from '../message/codes.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../plugin/plugin.ts';
-import type {
-  DnsEnvironment,
-  PluginInstance,
-  PluginModule,
-  SetupContext,
-} from '../plugin/setup.ts';
+import type { NamedInstance, PluginInstance, PluginModule, SetupContext } from '../plugin/setup.ts';
 
 /** One server block on one port, ready to answer. */
 export interface ZoneServer {
@@ -26,7 +21,9 @@ export interface ZoneServer {
 export interface ServerConfig {
   /** By port, then by zone. */
   readonly ports: ReadonlyMap<number, ReadonlyMap<string, ZoneServer>>;
-  readonly instances: readonly PluginInstance[];
+  readonly instances: readonly NamedInstance[];
+  /** A plugin wants every query traced. */
+  readonly traces: boolean;
   /** Plugins in use, for `coredns_plugin_enabled`. */
   readonly enabled: readonly {
     readonly server: string;
@@ -38,42 +35,62 @@ export interface ServerConfig {
 /** Plugins that make a server answer classes other than IN, as CoreDNS's EnableChaos. */
 const CHAOS_PLUGINS = new Set(['chaos', 'forward']);
 
+/** What every block's plugins share: the context without what depends on the block. */
+export type SharedContext = Omit<
+  SetupContext,
+  'zones' | 'server' | 'port' | 'siblings' | 'everyone'
+>;
+
 /** Sets up the plugins of every block. Nothing is started yet. Throws a CorefileError. */
 export async function buildConfig(
   blocks: readonly ServerBlock[],
   modules: readonly PluginModule[],
-  environment: DnsEnvironment,
+  shared: SharedContext,
 ): Promise<ServerConfig> {
   const ports = new Map<number, Map<string, ZoneServer>>();
-  const instances: PluginInstance[] = [];
+  const instances: NamedInstance[] = [];
   const enabled: { server: string; zone: string; name: string }[] = [];
-  for (const block of blocks) {
-    const keys = block.keys.flatMap((key) =>
-      parseZoneKey(key.text, key).map((zoneKey) => ({ ...zoneKey, position: key })),
-    );
-    for (const key of keys) claim(ports, key, key.position);
-    const firstPort = keys[0]?.port ?? 0;
-    const context: SetupContext = {
-      ...environment,
-      zones: [...new Set(keys.map(({ zone }) => zone))],
-      server: serverLabel(firstPort),
-    };
-    const built = await buildBlock(block, modules, context);
-    instances.push(...built.instances);
-    const handler = chainOf(built.plugins);
-    const anyClass = built.names.some((name) => CHAOS_PLUGINS.has(name));
-    for (const { zone, port } of keys) {
-      const server = serverLabel(port);
-      ports.get(port)?.set(zone, {
-        server,
-        zone,
-        anyClass,
-        ...(handler === undefined ? {} : { handler }),
-      });
-      enabled.push(...built.names.map((name) => ({ server, zone, name })));
+  try {
+    for (const block of blocks) {
+      const keys = block.keys.flatMap((key) =>
+        parseZoneKey(key.text, key).map((zoneKey) => ({ ...zoneKey, position: key })),
+      );
+      for (const key of keys) claim(ports, key, key.position);
+      const port = keys[0]?.port ?? 0;
+      const siblings: NamedInstance[] = [];
+      const context: SetupContext = {
+        ...shared,
+        zones: [...new Set(keys.map(({ zone }) => zone))],
+        server: serverLabel(port),
+        port,
+        siblings: () => siblings,
+        everyone: () => instances,
+      };
+      for await (const named of setUpBlock(block, modules, context)) {
+        siblings.push(named);
+        instances.push(named);
+      }
+      const handler = chainOf(siblings.flatMap(({ instance }) => instance.plugin ?? []));
+      const anyClass = siblings.some(({ name }) => CHAOS_PLUGINS.has(name));
+      for (const key of keys) {
+        const server = serverLabel(key.port);
+        const { zone } = key;
+        const zoneServer = {
+          server,
+          zone,
+          anyClass,
+          ...(handler === undefined ? {} : { handler }),
+        };
+        ports.get(key.port)?.set(zone, zoneServer);
+        enabled.push(...siblings.map(({ name }) => ({ server, zone, name })));
+      }
     }
+  } catch (error) {
+    for (const { instance } of instances) await instance.close?.();
+    throw error;
   }
-  return { ports, instances, enabled };
+  const traces = instances.some(({ instance }) => instance.traces === true);
+  return { ports, instances, enabled, traces };
 }
 
 function serverLabel(port: number): string {
@@ -97,28 +114,22 @@ function claim(
   ports.set(port, zones);
 }
 
-interface BuiltBlock {
-  readonly instances: readonly PluginInstance[];
-  readonly plugins: readonly Plugin[];
-  readonly names: readonly string[];
-}
-
-async function buildBlock(
+/**
+ * In the fixed order, whatever the order in the Corefile.
+ *
+ * @yields each plugin as soon as it is set up, so that a failure later can close it
+ */
+async function* setUpBlock(
   block: ServerBlock,
   modules: readonly PluginModule[],
   context: SetupContext,
-): Promise<BuiltBlock> {
+): AsyncGenerator<NamedInstance> {
   const byName = groupByName(block.directives, modules);
-  const instances: PluginInstance[] = [];
-  const names: string[] = [];
   for (const module of modules) {
     const directives = byName.get(module.name);
     if (directives === undefined) continue;
-    names.push(module.name);
-    instances.push(await setUp(module, directives, context));
+    yield { name: module.name, instance: await setUp(module, directives, context) };
   }
-  const plugins = instances.flatMap(({ plugin }) => plugin ?? []);
-  return { instances, plugins, names };
 }
 
 async function setUp(

@@ -1,3 +1,5 @@
+import { matchesLabels, parseLabelSelector } from '../../../api/label-selector.ts';
+import { errorMessage } from '../../../base/errors.ts';
 import { CorefileError } from '../../corefile/corefile-error.ts';
 import type { Directive } from '../../corefile/parse-corefile.ts';
 import { isReverseName } from '../../message/name.ts';
@@ -161,14 +163,12 @@ function podsMode(option: Directive): PodsMode {
 
 function labelFilter(option: Directive): LabelFilter {
   expectThat(option.args.length > 0, option.name, `${option.name.text} needs a label selector`);
-  const pairs = option.args
-    .flatMap((token) => token.text.split(','))
-    .map((term) => /^\s*([^=\s]+)\s*==?\s*([^=\s]*)\s*$/.exec(term) ?? [])
-    .map(([, key = '', value = '']) => ({ key, value }));
-  expectThat(
-    pairs.every(({ key }) => key !== ''),
-    option.name,
-    `${option.name.text}: expected key=value[,key=value…]`,
-  );
-  return (labels) => pairs.every(({ key, value }) => labels?.[key] === value);
+  const text = option.args.map((token) => token.text).join(' ');
+  try {
+    const requirements = parseLabelSelector(text);
+    return (labels) => matchesLabels(requirements, labels);
+  } catch (error) {
+    const problem = `plugin/kubernetes: ${option.name.text} '${text}': ${errorMessage(error)}`;
+    throw new CorefileError(option.name, problem, { cause: error });
+  }
 }

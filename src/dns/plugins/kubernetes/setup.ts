@@ -4,6 +4,11 @@ import type { Directive } from '../../corefile/parse-corefile.ts';
 import { once, type PluginModule } from '../../plugin/setup.ts';
 import type { DnsSource } from '../../source/dns-source.ts';
 import { KubernetesView } from './kubernetes-view.ts';
+import { ExternalLookup } from './external.ts';
+import type { Lookup } from './find-records.ts';
+import { describeQuery } from './metadata.ts';
+import { kubernetesTransferer } from './transfer.ts';
+import { joinName, matchingZone } from '../../message/name.ts';
 import { KubernetesPlugin } from './kubernetes.ts';
 import type { KubernetesOptions } from './options.ts';
 import { parseOptions } from './parse-options.ts';
@@ -25,9 +30,15 @@ export const kubernetes: PluginModule = {
     const view = new KubernetesView(options, clock);
     const watches = new Watches(source, view, options);
     const { localAddresses } = context;
-    const plugin = new KubernetesPlugin({ view, options, localAddresses }, () => watches.synced);
+    const lookup = { view, options, localAddresses };
+    const isSynced = (): boolean => watches.synced;
     return {
-      plugin,
+      plugin: new KubernetesPlugin(lookup, isSynced),
+      transferer: kubernetesTransferer(lookup),
+      external: new ExternalLookup(view, options.ttlSeconds, isSynced),
+      searchPaths: { searchPath: (client, name) => searchPathOf(lookup, client, name) },
+      describe: (request) => describeQuery(lookup, request),
+      ready: isSynced,
       // Serves as soon as everything was read, or unsynced after the timeout.
       async start() {
         watches.start();
@@ -48,6 +59,15 @@ export const kubernetes: PluginModule = {
     };
   },
 };
+
+/** The domains a pod completes names with; undefined when the client is no pod we know. */
+function searchPathOf(lookup: Lookup, client: string, name: string): string[] | undefined {
+  const { view, options } = lookup;
+  const zone = matchingZone(options.zones, name);
+  const [pod] = options.pods === 'verified' ? view.podsByIp(client) : [];
+  if (zone === undefined || pod === undefined) return undefined;
+  return [joinName(`${pod.namespace}.svc`, zone), joinName('svc', zone), zone];
+}
 
 /** Feeds the view from the source; only the kinds the options need are watched. */
 class Watches {

@@ -1,0 +1,6 @@
+/** The DNS server without a cluster, for the command line. */
+export {
+  StandaloneDns,
+  type ListenAddress,
+  type StandaloneDnsOptions,
+} from '../node/standalone-dns.ts';

@@ -1,0 +1,38 @@
+/**
+ * The Corefile kubeadm installs. `upstream` is where names outside the cluster go; without one they are
+ * refused, since a host's resolv.conf may point back here.
+ */
+export function defaultCorefile(options: {
+  readonly domain: string;
+  readonly upstream?: string;
+}): string {
+  const { domain, upstream } = options;
+  const forward =
+    upstream === undefined
+      ? []
+      : [`    forward . ${upstream} {`, '       max_concurrent 1000', '    }'];
+  return [
+    '.:53 {',
+    '    errors',
+    '    health {',
+    '       lameduck 5s',
+    '    }',
+    '    ready',
+    `    kubernetes ${domain} in-addr.arpa ip6.arpa {`,
+    '       pods insecure',
+    '       fallthrough in-addr.arpa ip6.arpa',
+    '       ttl 30',
+    '    }',
+    '    prometheus :9153',
+    ...forward,
+    '    cache 30 {',
+    `       disable success ${domain}`,
+    `       disable denial ${domain}`,
+    '    }',
+    '    loop',
+    '    reload',
+    '    loadbalance',
+    '}',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,146 @@
+import { errorMessage } from '../../../base/errors.ts';
+import { isReverseName, foldName, joinName, matchingZone } from '../../message/name.ts';
+import type { Backend, BackendQuery, Found, LookupResult } from '../../backend/backend.ts';
+import { negativeReply, positiveReply, soaRecord } from '../../backend/backend-reply.ts';
+import { hostKind, lookupWithChase } from '../../backend/lookup-addresses.ts';
+import { lookupCname, lookupMx, lookupPtr, lookupSrv } from '../../backend/lookup-targets.ts';
+import { Rcode, RecordType } from '../../message/codes.ts';
+import { addressRecord, nameRecord, type ResourceRecord } from '../../message/message.ts';
+import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
+import type { Fallthrough } from '../../plugin/setup.ts';
+import type { KeyValueReader } from '../../plugin/key-value.ts';
+import { findEntries } from './find-entries.ts';
+import type { SkydnsLayout } from './message.ts';
+import type { StubZones } from './stub-zones.ts';
+
+export interface EtcdOptions {
+  readonly zones: readonly string[];
+  readonly layout: SkydnsLayout;
+  readonly fallthrough: Fallthrough | undefined;
+}
+
+/** TTL and minimum of the SOA. */
+const SOA_SECONDS = 30;
+
+/** Answers from SkyDNS messages in etcd (plugin/etcd). */
+export class EtcdPlugin implements Plugin {
+  readonly name = 'etcd';
+  readonly #options: EtcdOptions;
+  readonly #backend: Backend;
+  readonly #stubs: StubZones | undefined;
+  readonly #serial: () => number;
+
+  /** `serial` is the Unix time. */
+  constructor(
+    options: EtcdOptions,
+    store: KeyValueReader,
+    serial: () => number,
+    stubs?: StubZones,
+  ) {
+    this.#options = options;
+    this.#serial = serial;
+    this.#stubs = stubs;
+    this.#backend = {
+      find: (query, exact) => this.#find(store, query, exact),
+      findReverse: (query) => this.#find(store, query, true),
+      resolve: (query, name, type) => query.request.lookup(name, type),
+    };
+  }
+
+  async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
+    const stubbed = this.#stubs?.serve(request);
+    if (stubbed !== undefined) return stubbed;
+    const matched = matchingZone(this.#options.zones, request.name);
+    if (matched === undefined) return next(request);
+    const { name, type } = request.question;
+    const zone = name.slice(name.length - matched.length);
+    const query: BackendQuery = { request, name, folded: request.name, type, zone };
+    try {
+      const result = await this.#answer(query);
+      if (result.kind === 'found') return this.#reply(query, result);
+      const mayPass =
+        matchingZone(this.#options.fallthrough?.zones ?? [], request.name) !== undefined;
+      return mayPass ? await next(request) : this.#negative(query, Rcode.NXDOMAIN);
+    } catch (error) {
+      // The store is out of reach: say so, with the zone's SOA.
+      return { ...this.#negative(query, Rcode.SERVFAIL), error: new Error(errorMessage(error)) };
+    }
+  }
+
+  #answer(query: BackendQuery): Promise<LookupResult> {
+    switch (query.type) {
+      case RecordType.A:
+      case RecordType.AAAA:
+      case RecordType.TXT:
+        return lookupWithChase(this.#backend, query);
+      case RecordType.PTR:
+        return lookupPtr(this.#backend, query);
+      case RecordType.MX:
+        return lookupMx(this.#backend, query);
+      case RecordType.SRV:
+        return lookupSrv(this.#backend, query);
+      case RecordType.CNAME:
+        return lookupCname(this.#backend, query);
+      case RecordType.SOA:
+        return Promise.resolve(foundOnly([this.#soa(query)]));
+      case RecordType.NS:
+        return isApex(query) ? this.#nameServers(query) : this.#existence(query);
+      default:
+        return this.#existence(query);
+    }
+  }
+
+  async #find(store: KeyValueReader, query: BackendQuery, exact: boolean): Promise<Found> {
+    const found = await findEntries(store, query.folded, this.#options.layout, exact);
+    query.request.trace?.add({
+      plugin: this.name,
+      what: `${found?.length ?? 'no'} entries at ${query.folded}`,
+    });
+    return found;
+  }
+
+  async #existence(query: BackendQuery): Promise<LookupResult> {
+    const found = await this.#backend.find({ ...query, type: RecordType.A }, false);
+    return found === undefined ? { kind: 'missing' } : foundOnly([]);
+  }
+
+  /** Servers live below `ns.dns.ZONE`, as addresses. */
+  async #nameServers(query: BackendQuery): Promise<LookupResult> {
+    const name = joinName('ns.dns', query.zone);
+    const found = await this.#backend.find({ ...query, name, folded: foldName(name) }, false);
+    if (found === undefined) return { kind: 'missing' };
+    const servers = found.filter((entry) => hostKind(entry) !== 'name');
+    const targets = new Map(servers.map((entry) => [entry.name, entry.ttlSeconds]));
+    return {
+      ...foundOnly(
+        [...targets].map(([target, ttl]) => nameRecord(query.name, RecordType.NS, ttl, target)),
+      ),
+      additionals: servers.map((entry) => addressRecord(entry.name, entry.ttlSeconds, entry.host)),
+    };
+  }
+
+  #reply(query: BackendQuery, found: Extract<LookupResult, { kind: 'found' }>): Outcome {
+    if (found.answers.length === 0) return this.#negative(query, Rcode.NOERROR);
+    const { answers, additionals, truncated } = found;
+    const message = positiveReply(query.request.message, { answers, additionals, truncated });
+    return { kind: 'reply', message, plugin: this.name };
+  }
+
+  #negative(query: BackendQuery, rcode: number): Extract<Outcome, { kind: 'reply' }> {
+    const message = negativeReply(query.request.message, rcode, this.#soa(query));
+    return { kind: 'reply', message, plugin: this.name };
+  }
+
+  #soa(query: BackendQuery): ResourceRecord {
+    const serial = this.#serial();
+    return soaRecord({ zone: query.zone, serial, minimumSeconds: SOA_SECONDS });
+  }
+}
+
+function isApex(query: BackendQuery): boolean {
+  return query.folded === foldName(query.zone) && !isReverseName(query.folded);
+}
+
+function foundOnly(answers: readonly ResourceRecord[]): Extract<LookupResult, { kind: 'found' }> {
+  return { kind: 'found', answers, additionals: [], truncated: false };
+}

@@ -1,0 +1,89 @@
+import { Rcode, RecordType } from '../../message/codes.ts';
+import { replyTo, type DnsMessage, type ResourceRecord } from '../../message/message.ts';
+import { isSubdomain, matchingZone } from '../../message/name.ts';
+import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
+import type { Fallthrough, Transferer } from '../../plugin/setup.ts';
+import type { Zone, ZoneAnswer } from './zone.ts';
+
+/** A zone and what to do with names it does not have. */
+export interface ServedZone {
+  readonly origin: string;
+  readonly fallthrough: Fallthrough | undefined;
+  readonly zone: Zone | undefined;
+}
+
+/** Answers from zone files (plugin/file). */
+export class FilePlugin implements Plugin, Transferer {
+  readonly name = 'file';
+  readonly zones: readonly string[];
+  readonly #zones: readonly ServedZone[];
+
+  constructor(zones: readonly ServedZone[]) {
+    this.#zones = zones;
+    this.zones = zones.map(({ origin }) => origin);
+  }
+
+  async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
+    const served = this.#zoneFor(request.name);
+    if (served?.zone === undefined) return next(request);
+    const { zone, fallthrough } = served;
+    const { name, type } = request.question;
+    if (type === RecordType.AXFR || type === RecordType.IXFR)
+      return { kind: 'rcode', rcode: Rcode.REFUSED };
+    const answer = zone.lookup(name, type);
+    const mayPass = matchingZone(fallthrough?.zones ?? [], request.name) !== undefined;
+    if (answer.kind === 'nameError' && mayPass) return next(request);
+    return { kind: 'reply', message: await replyFor(request, zone, answer), plugin: this.name };
+  }
+
+  transfer(origin: string): readonly ResourceRecord[] | undefined {
+    return this.#zones.find((served) => served.origin === origin)?.zone?.transfer();
+  }
+
+  #zoneFor(name: string): ServedZone | undefined {
+    let best: ServedZone | undefined;
+    for (const served of this.#zones)
+      if (isSubdomain(served.origin, name) && served.origin.length > (best?.origin.length ?? 0))
+        best = served;
+    return best;
+  }
+}
+
+async function replyFor(request: DnsRequest, zone: Zone, answer: ZoneAnswer): Promise<DnsMessage> {
+  switch (answer.kind) {
+    case 'success':
+      return successReply(request, zone, answer);
+    case 'noData':
+      return replyTo(request.message, { authoritative: true, authorities: [zone.soa] });
+    case 'nameError':
+      return replyTo(request.message, {
+        authoritative: true,
+        rcode: Rcode.NXDOMAIN,
+        authorities: [zone.soa],
+      });
+    case 'delegation': {
+      const { authorities, additionals } = answer;
+      return replyTo(request.message, { authorities, additionals });
+    }
+  }
+}
+
+async function successReply(
+  request: DnsRequest,
+  zone: Zone,
+  answer: Extract<ZoneAnswer, { kind: 'success' }>,
+): Promise<DnsMessage> {
+  const { type } = request.question;
+  const outside = answer.open === undefined ? undefined : await request.lookup(answer.open, type);
+  const answers = [...answer.answers, ...(outside?.answers ?? [])];
+  const isApexNs = type === RecordType.NS && request.name === zone.origin;
+  return replyTo(request.message, {
+    authoritative: true,
+    truncated: outside?.truncated ?? false,
+    answers,
+    authorities: isApexNs ? [] : zone.nameServers,
+    additionals: zone.glueFor(
+      answers.filter(({ data }) => data.kind !== 'name' || type === RecordType.NS),
+    ),
+  });
+}
