@@ -40,6 +40,7 @@ export class Connection implements EngineConnection, EndHandler {
   readonly #client: StreamEnd;
   #server: StreamEnd | undefined;
   #clientOpen = true;
+  #serverOpen = false;
   #phase: Phase = 'routing';
   #observer: ConnectionObserver | undefined;
   #route: DialRoute | StreamRoute | undefined;
@@ -129,11 +130,11 @@ export class Connection implements EngineConnection, EndHandler {
       this.#clientOpen = false;
       if (error !== undefined) this.#broken('client-reset', this.#server);
     } else {
-      this.#server = undefined;
+      this.#serverOpen = false;
       if (this.#phase === 'dialing') this.#dialFailed(error);
       else if (error !== undefined) this.#broken('server-reset', this.#client);
     }
-    if (!this.#clientOpen && this.#server === undefined) this.#end();
+    if (!this.#clientOpen && !this.#serverOpen) this.#end();
   }
 
   #open(route: DialRoute | StreamRoute): void {
@@ -148,7 +149,7 @@ export class Connection implements EngineConnection, EndHandler {
         this.#server?.close();
       });
     if (route.kind === 'dial') this.#dial(route);
-    else this.#server = DuplexEnd.open(route.open(), this);
+    else this.#setServer(DuplexEnd.open(route.open(), this));
   }
 
   #dial(route: DialRoute): void {
@@ -158,7 +159,12 @@ export class Connection implements EngineConnection, EndHandler {
       source = this.#host.sourcePorts.attempt(localAddress, this.#sourceAttempt);
       if (source === undefined) this.#host.counters.sourcesLost += 1;
     }
-    this.#server = this.#host.transport.dial(route, source, this);
+    this.#setServer(this.#host.transport.dial(route, source, this));
+  }
+
+  #setServer(end: StreamEnd): void {
+    this.#server = end;
+    this.#serverOpen = true;
   }
 
   #dialFailed(error: Error | undefined): void {
@@ -170,6 +176,8 @@ export class Connection implements EngineConnection, EndHandler {
     const observer = this.#observer;
     this.#observer = undefined;
     this.#route = undefined;
+    this.#server?.release();
+    this.#server = undefined;
     this.#timer?.cancel();
     this.#host.counters.dialFailures += 1;
     observer?.event('connect-failed', this);
@@ -202,6 +210,8 @@ export class Connection implements EngineConnection, EndHandler {
 
   #end(): void {
     this.#timer?.cancel();
+    this.#client.release();
+    this.#server?.release();
     this.#observer?.event('closed', this);
     this.#observer = undefined;
     this.#host.ended(this);

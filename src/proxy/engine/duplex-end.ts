@@ -104,6 +104,9 @@ export class DuplexEnd implements StreamEnd {
     this.#stream.destroy();
   }
 
+  /** Its memory is the stream's own. */
+  release(): void {}
+
   /** From the shared listeners. */
   hear(event: 'connect' | 'end' | 'close'): void {
     if (event === 'close') this.#closed();

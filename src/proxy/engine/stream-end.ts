@@ -26,6 +26,8 @@ export interface StreamEnd {
   reset(): void;
   /** Closes without care for the other side. `closed` follows. Idempotent. */
   close(): void;
+  /** After this end and the one it talks to have closed: gives back what reads went to. */
+  release(): void;
 }
 
 /** Who drives a pair of ends. None of the calls happens inside `dial`, `start` or any other method of the end. */

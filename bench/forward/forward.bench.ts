@@ -1,0 +1,144 @@
+// What forwarding costs: CPU of the proxy process a keep-alive request, a new connection and a MiB, next to
+// HAProxy and nginx on the same machine in the same run. Linux only; absent peers are left out.
+//
+//   npx tsx bench/forward/forward.bench.ts [--rounds 5] [--seconds 3] [--only NAME,NAME]
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Child, cpuMicros, isInstalled } from './child.ts';
+import { type Peer, peers, startBackend } from './peers.ts';
+import { REPORT_LUA, runWrk, type WrkLoad } from './wrk.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const BACKEND_PORT = 28_080;
+const FIRST_PEER_PORT = 28_100;
+const MEBIBYTE = 1 << 20;
+const BASELINE = 'haproxy';
+
+interface Measure {
+  readonly name: string;
+  readonly load: Omit<WrkLoad, 'seconds'>;
+  readonly unit: 'requests' | 'mebibytes';
+}
+
+const MEASURES: readonly Measure[] = [
+  {
+    name: 'keep-alive request, 64 connections',
+    load: { path: '/', connections: 64, keepAlive: true },
+    unit: 'requests',
+  },
+  {
+    name: 'new connection and request',
+    load: { path: '/', connections: 16, keepAlive: false },
+    unit: 'requests',
+  },
+  {
+    name: 'MiB downloaded, 4 connections',
+    load: { path: '/16m', connections: 4, keepAlive: true },
+    unit: 'mebibytes',
+  },
+];
+
+interface Sample {
+  readonly cpuMicros: number;
+  readonly p50Micros: number;
+  readonly p99Micros: number;
+  readonly errors: number;
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+  },
+});
+await main(Number(values.rounds), Number(values.seconds), values.only?.split(','));
+
+async function main(rounds: number, seconds: number, only: string[] | undefined): Promise<void> {
+  for (const command of ['wrk', 'nginx'])
+    if (!isInstalled(command)) throw new Error(`${command} is needed: apt-get install ${command}`);
+  const folder = mkdtempSync(join(tmpdir(), 'bench-forward-'));
+  let backend: Child | undefined;
+  const running: { peer: Peer; child: Child; port: number }[] = [];
+  try {
+    writeFileSync(join(folder, '16m'), Buffer.alloc(16 * MEBIBYTE, 'x'));
+    writeFileSync(join(folder, 'report.lua'), REPORT_LUA);
+    backend = await startBackend(folder, BACKEND_PORT);
+    const chosen = peers(folder, compileChild()).filter(
+      ({ name }) => only === undefined || name === BASELINE || only.includes(name),
+    );
+    for (const peer of chosen)
+      if (peer.installed) {
+        const port = FIRST_PEER_PORT + running.length;
+        running.push({ peer, port, child: await peer.start(port, BACKEND_PORT) });
+      } else console.log(`${peer.name} is not installed: left out`);
+    for (const measure of MEASURES) {
+      const samples = new Map<string, Sample[]>(running.map(({ peer }) => [peer.name, []]));
+      // Round 0 warms up. Peers take turns, so that the machine's moods meet all alike.
+      for (let round = 0; round <= rounds; round += 1)
+        for (const { peer, child, port } of running) {
+          const sample = await takeSample(
+            measure,
+            child,
+            port,
+            join(folder, 'report.lua'),
+            seconds,
+          );
+          if (round > 0) samples.get(peer.name)?.push(sample);
+        }
+      printTable(measure, samples);
+    }
+  } finally {
+    for (const { child } of running) await child[Symbol.asyncDispose]();
+    await backend?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Compiles as a release does: what tsx runs costs more. */
+function compileChild(): string {
+  const project = join(import.meta.dirname, 'tsconfig.json');
+  const compiled = spawnSync('npx', ['tsc', '-p', project], { cwd: ROOT, encoding: 'utf8' });
+  if (compiled.status !== 0) throw new Error(compiled.stdout);
+  return join(ROOT, 'node_modules/.cache/bench-forward/bench/forward/proxy-child.js');
+}
+
+async function takeSample(
+  { load, unit }: Measure,
+  child: Child,
+  port: number,
+  script: string,
+  seconds: number,
+): Promise<Sample> {
+  const before = cpuMicros(child.pid);
+  const result = await runWrk(port, script, { ...load, seconds });
+  const spent = cpuMicros(child.pid) - before;
+  const units = unit === 'requests' ? result.requests : result.bytes / MEBIBYTE;
+  return { ...result, cpuMicros: spent / units };
+}
+
+function printTable(measure: Measure, samples: ReadonlyMap<string, readonly Sample[]>): void {
+  const baseline = samples.get(BASELINE)?.map(({ cpuMicros: cost }) => cost) ?? [];
+  console.log(`\n${measure.name}`);
+  console.log('| | CPU µs | ratio | p50 µs | p99 µs | errors |\n|---|---|---|---|---|---|');
+  for (const [name, list] of samples) {
+    const costs = list.map(({ cpuMicros: cost }) => cost);
+    const ratios = costs.map((cost, round) => cost / (baseline[round] ?? Number.NaN));
+    const cells = [
+      median(costs).toFixed(1),
+      median(ratios).toFixed(2),
+      median(list.map(({ p50Micros }) => p50Micros)).toFixed(0),
+      median(list.map(({ p99Micros }) => p99Micros)).toFixed(0),
+      String(list.reduce((sum, { errors }) => sum + errors, 0)),
+    ];
+    console.log(`| ${name} | ${cells.join(' | ')} |`);
+  }
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}

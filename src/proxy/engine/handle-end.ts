@@ -1,0 +1,240 @@
+import { type ReadBuffers, SMALL_BYTES } from './read-buffers.ts';
+import { socketError } from './socket-error.ts';
+import type { EndHandler, StreamEnd } from './stream-end.ts';
+import type { TcpBinding, TcpHandle, WriteRequest } from './tcp-binding.ts';
+
+const END = Symbol('end');
+/** libuv's code for FIN. */
+const UV_EOF = -4095;
+/** Full reads in a row that make a direction bulk, and worth a larger buffer. */
+const FULL_READS_TO_GROW = 2;
+/** Reads in a row that a small buffer would have held: the larger one goes back. */
+const SMALL_READS_TO_SHRINK = 32;
+
+type EndHandle = TcpHandle & { [END]?: HandleEnd };
+type EndRequest = { [END]?: HandleEnd };
+
+/** What ends of one transport share. */
+export interface HandleContext {
+  readonly binding: TcpBinding;
+  readonly buffers: ReadBuffers;
+}
+
+/**
+ * An end over a bare TCP handle. Reads go to one reused buffer, writes are tried at once; callbacks are shared
+ * functions that find the end on the handle. Nothing is allocated a read or a write unless the kernel did not
+ * take it all.
+ */
+export class HandleEnd implements StreamEnd {
+  readonly #context: HandleContext;
+  readonly #handle: EndHandle;
+  #handler: EndHandler | undefined;
+  #buffer: Uint8Array | undefined;
+  /** The latest chunk: dialogues tend to repeat their sizes. */
+  #chunk: Uint8Array | undefined;
+  #fullReads = 0;
+  #smallReads = 0;
+  #write: WriteRequest | undefined;
+  #shutdown: 'no' | 'under way' | 'done' = 'no';
+  #resetAfterShutdown = false;
+  #finReceived = false;
+  #closing = false;
+  #closed = false;
+  #error: Error | undefined;
+
+  constructor(context: HandleContext, handle: TcpHandle) {
+    this.#context = context;
+    this.#handle = handle;
+    this.#handle[END] = this;
+  }
+
+  attach(handler: EndHandler): void {
+    this.#handler = handler;
+  }
+
+  /** The outcome of a connect that began with this handle. */
+  connected(status: number): void {
+    if (this.#closing) return;
+    if (status === 0) this.#handler?.connected(this);
+    else this.fail(status, 'connect');
+  }
+
+  start(): void {
+    if (this.#closing || this.#buffer !== undefined) return;
+    this.#buffer = this.#context.buffers.small();
+    this.#handle.useUserBuffer(this.#buffer);
+    this.#handle.onread = onRead;
+    this.#check(this.#handle.readStart(), 'read');
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#closing) return false;
+    const { binding } = this.#context;
+    const request = (this.#write ??= this.#request(binding.createWrite(), onWritten));
+    const error = this.#handle.writeBuffer(request, chunk);
+    if (error !== 0) {
+      this.fail(error, 'write');
+      return false;
+    }
+    if (binding.streamState[binding.lastWriteWasAsyncAt] === 0) return true;
+    // The request is the kernel's until it completes.
+    this.#write = undefined;
+    return false;
+  }
+
+  resume(): void {
+    if (!this.#closing) this.#check(this.#handle.readStart(), 'read');
+  }
+
+  finish(): void {
+    if (this.#closing) return;
+    // Closing sends FIN too, and nothing more can arrive.
+    if (this.#finReceived) this.close();
+    else this.#shutDown();
+  }
+
+  reset(): void {
+    if (this.#closing) return;
+    this.#stopReading();
+    // The kernel's reset is refused during a shutdown, and the descriptor would be lost.
+    if (this.#shutdown === 'under way') this.#resetAfterShutdown = true;
+    else if (this.#handle.reset(onClosed) !== 0) this.#handle.close(onClosed);
+    this.#closing = true;
+  }
+
+  close(): void {
+    if (this.#closing) return;
+    this.#stopReading();
+    this.#closing = true;
+    this.#handle.close(onClosed);
+  }
+
+  /** From the shared read callback. Returns the buffer for the next read when it changes. */
+  hearRead(): Uint8Array | undefined {
+    const { binding } = this.#context;
+    const result = binding.streamState[binding.readResultAt] ?? 0;
+    if (this.#closing || result === 0) return undefined;
+    if (result > 0) return this.#received(result);
+    if (result === UV_EOF) {
+      this.#finReceived = true;
+      this.#handler?.finished(this);
+      if (this.#shutdown === 'done') this.close();
+    } else this.fail(result, 'read');
+    return undefined;
+  }
+
+  hearWritten(status: number): void {
+    if (this.#closing) return;
+    if (status === 0) this.#handler?.drained(this);
+    else this.fail(status, 'write');
+  }
+
+  hearShutdown(status: number): void {
+    this.#shutdown = 'done';
+    if (this.#resetAfterShutdown) {
+      if (this.#handle.reset(onClosed) !== 0) this.#handle.close(onClosed);
+    } else if (this.#closing) return;
+    else if (status !== 0) this.fail(status, 'shutdown');
+    else if (this.#finReceived) this.close();
+  }
+
+  hearClosed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#handler?.closed(this, this.#error);
+  }
+
+  release(): void {
+    if (this.#buffer !== undefined) this.#context.buffers.giveBack(this.#buffer);
+    this.#buffer = undefined;
+    this.#chunk = undefined;
+  }
+
+  fail(status: number, call: string): void {
+    if (this.#closing) return;
+    this.#error = socketError(status, call);
+    this.#closing = true;
+    this.#handle.close(onClosed);
+  }
+
+  #received(length: number): Uint8Array | undefined {
+    const buffer = this.#buffer as Uint8Array;
+    let chunk = this.#chunk;
+    if (chunk?.length !== length) {
+      chunk = length === buffer.length ? buffer : buffer.subarray(0, length);
+      this.#chunk = chunk;
+    }
+    if (this.#handler?.received(this, chunk) !== true) {
+      if (!this.#closing) this.#handle.readStop();
+      return undefined;
+    }
+    return this.#resize(buffer, length);
+  }
+
+  /** Everything read so far has been taken by the kernel: the buffer may be exchanged. */
+  #resize(buffer: Uint8Array, length: number): Uint8Array | undefined {
+    const { buffers } = this.#context;
+    if (length === buffer.length) {
+      this.#smallReads = 0;
+      this.#fullReads += 1;
+      if (this.#fullReads < FULL_READS_TO_GROW) return undefined;
+      return this.#exchange(buffer, buffers.larger(buffer));
+    }
+    this.#fullReads = 0;
+    if (buffer.length === SMALL_BYTES) return undefined;
+    this.#smallReads = length < SMALL_BYTES ? this.#smallReads + 1 : 0;
+    if (this.#smallReads < SMALL_READS_TO_SHRINK) return undefined;
+    return this.#exchange(buffer, buffers.small());
+  }
+
+  #exchange(buffer: Uint8Array, next: Uint8Array | undefined): Uint8Array | undefined {
+    this.#fullReads = 0;
+    this.#smallReads = 0;
+    if (next === undefined) return undefined;
+    this.#context.buffers.giveBack(buffer);
+    this.#buffer = next;
+    this.#chunk = undefined;
+    return next;
+  }
+
+  #shutDown(): void {
+    this.#shutdown = 'under way';
+    const request = this.#request(this.#context.binding.createShutdown(), onShutdown);
+    const status = this.#handle.shutdown(request);
+    if (status === 1) this.#shutdown = 'done';
+    else if (status !== 0) {
+      this.#shutdown = 'no';
+      this.fail(status, 'shutdown');
+    }
+  }
+
+  #stopReading(): void {
+    if (this.#buffer !== undefined) this.#handle.readStop();
+  }
+
+  #request<R extends WriteRequest>(request: R, complete: R['oncomplete']): R {
+    request.oncomplete = complete;
+    (request as EndRequest)[END] = this;
+    return request;
+  }
+
+  #check(status: number, call: string): void {
+    if (status !== 0) this.fail(status, call);
+  }
+}
+
+function onRead(this: EndHandle): Uint8Array | undefined {
+  return this[END]?.hearRead();
+}
+
+function onClosed(this: EndHandle): void {
+  this[END]?.hearClosed();
+}
+
+function onWritten(this: EndRequest, status: number): void {
+  this[END]?.hearWritten(status);
+}
+
+function onShutdown(this: EndRequest, status: number): void {
+  this[END]?.hearShutdown(status);
+}
