@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import { DEFAULT_NODE_PORT_RANGE, NodePortAllocator, type PortRange } from '../ipam/node-ports.ts';
+import type { LbPoolConfig } from '../ipam/lb-pool.ts';
 import { ServiceIpAllocator } from '../ipam/service-ips.ts';
 import { type Applied, applyObject } from './apply-object.ts';
 import {
@@ -15,12 +16,25 @@ import {
 } from './apiserver/start-api-server.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { Client } from './client/client.ts';
+import { Informers } from './client/informers.ts';
 import type { ControllerContext } from './controllers/controller-context.ts';
 import { startDeploymentController } from './controllers/deployment-controller.ts';
 import { startEndpointSliceController } from './controllers/endpoint-slice-controller.ts';
 import { startEndpointSliceMirroring } from './controllers/endpoint-slice-mirroring.ts';
 import { startEndpointsController } from './controllers/endpoints-controller.ts';
-import { Informers } from './client/informers.ts';
+import { startDaemonSetController } from './controllers/daemon-set-controller.ts';
+import { startDisruptionController } from './controllers/disruption-controller.ts';
+import { startEventExpiry } from './controllers/event-expiry.ts';
+import { startGarbageCollector } from './controllers/garbage-collector.ts';
+import { startNamespaceController } from './controllers/namespace-controller.ts';
+import { startNodeLifecycleController } from './controllers/node-lifecycle.ts';
+import {
+  DEFAULT_NODE_LIFECYCLE,
+  type NodeLifecycleConfig,
+} from './controllers/node-lifecycle-config.ts';
+import { startServiceLoadBalancer } from './controllers/service-load-balancer.ts';
+import { startStatefulSetController } from './controllers/stateful-set-controller.ts';
+import { startTaintEvictionController } from './controllers/taint-eviction.ts';
 import {
   startReplicaSetController,
   startReplicationControllerController,
@@ -38,6 +52,10 @@ export interface ControlPlaneConfig {
   /** Where `default/kubernetes` leads. */
   readonly apiServerPort?: number;
   readonly watchBacklog?: number;
+  /** Absent: no LoadBalancer Service gets an address. */
+  readonly loadBalancerPools?: readonly LbPoolConfig[];
+  /** Shorter times make demos and tests quick. */
+  readonly nodeLifecycle?: Partial<NodeLifecycleConfig>;
 }
 
 export interface ControlPlaneOptions {
@@ -63,6 +81,15 @@ const CONTROLLERS: readonly ((context: ControllerContext) => Resource)[] = [
   startEndpointSliceController,
   startEndpointsController,
   startEndpointSliceMirroring,
+  startDaemonSetController,
+  startStatefulSetController,
+  startServiceLoadBalancer,
+  startNodeLifecycleController,
+  startTaintEvictionController,
+  startDisruptionController,
+  startNamespaceController,
+  startGarbageCollector,
+  startEventExpiry,
 ];
 
 /** Store, API and controllers in one process. `close` ends the controllers, then the store. */
@@ -112,7 +139,16 @@ export class ControlPlane implements Resource {
       });
       const client = localClient(registry);
       const informers = lifetime.own(new Informers(client, clock, logger));
-      const context = { client, informers, clock, random, logger };
+      const context: ControllerContext = {
+        client,
+        informers,
+        clock,
+        random,
+        logger,
+        nodeLifecycle: { ...DEFAULT_NODE_LIFECYCLE, ...config.nodeLifecycle },
+        loadBalancerPools: config.loadBalancerPools ?? [],
+        finalizeNamespace: (name) => registry.finalizeNamespace(name),
+      };
       for (const start of CONTROLLERS) lifetime.own(start(context));
       await informers.synced();
       const apiServer =

@@ -1,7 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import type { LbPoolConfig } from '../../ipam/lb-pool.ts';
 import type { Client } from '../client/client.ts';
+import type { NodeLifecycleConfig } from './node-lifecycle-config.ts';
 import { EventRecorder } from '../client/event-recorder.ts';
 import type { Informers } from '../client/informers.ts';
 import { WriteTracker } from './write-tracker.ts';
@@ -13,6 +15,11 @@ export interface ControllerContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly nodeLifecycle: NodeLifecycleConfig;
+  /** Where LoadBalancer Services get their addresses. */
+  readonly loadBalancerPools: readonly LbPoolConfig[];
+  /** namespaces/finalize: the namespace is empty. */
+  readonly finalizeNamespace: (name: string) => Promise<void>;
 }
 
 /** A controller's own client and event source. */

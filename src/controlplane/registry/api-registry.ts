@@ -79,6 +79,16 @@ export class ApiRegistry {
     );
   }
 
+  /** namespaces/finalize: nothing is left in it, so it may go. */
+  async finalizeNamespace(name: string): Promise<void> {
+    await this.resource('namespaces').update(
+      name,
+      undefined,
+      (current) => ({ ...current, spec: {} }),
+      { trusted: true },
+    );
+  }
+
   #admissions(kind: KindDefinition, services: ServiceAdmission): readonly Admission[] {
     const namespaces = new NamespaceAdmission(kind, (name) =>
       this.resource('namespaces').find(name, undefined),

@@ -247,8 +247,10 @@ export class ResourceRegistry {
     const next = options.subresource === 'status' ? withStatusOf(current, decoded) : decoded;
     carryOverSystemFields(next, current);
     if (options.subresource !== 'status') {
-      if (this.kind.hasStatus && options.trusted !== true) copyStatus(next, current);
-      this.kind.prepareForUpdate?.(next, current);
+      if (options.trusted !== true) {
+        if (this.kind.hasStatus) copyStatus(next, current);
+        this.kind.prepareForUpdate?.(next, current);
+      }
     }
     this.#applyDefaults(next, options.version);
     const transaction = new AllocationTransaction();

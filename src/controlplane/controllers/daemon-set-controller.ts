@@ -1,0 +1,284 @@
+import { equalJson } from '../../api/json.ts';
+import { matchesSelector, selectorRequirements } from '../../api/label-selector.ts';
+import type { ControllerRevision, DaemonSet } from '../../api/types/apps.ts';
+import type { Node, Pod, Toleration } from '../../api/types/core.ts';
+import type { Resource } from '../../base/lifetime.ts';
+import { InformerIndex } from '../client/informer-index.ts';
+import { matchesNodeSelection, untoleratedTaint } from '../scheduler/predicates.ts';
+import { type ReconcileResult, startController } from './controller.ts';
+import {
+  type ControllerContext,
+  controllerTools,
+  objectKey,
+  splitKey,
+} from './controller-context.ts';
+import {
+  ensureRevision,
+  REVISION_HASH_LABEL,
+  revisionHash,
+  revisionsOf,
+  trimRevisions,
+} from './controller-revisions.ts';
+import { scaledValue } from './int-or-percent.ts';
+import { claimPods, podCandidates, podOwnerKeys, watchOwnedPods } from './owned-pods.ts';
+import { PodFactory, podFromTemplate } from './pod-factory.ts';
+import { availableInMs, isPodActive, isPodFinished, isPodReady } from './pod-facts.ts';
+
+/** Daemons run where others may not (daemon/util AddOrUpdateDaemonPodTolerations). */
+const DAEMON_TOLERATIONS: readonly Toleration[] = [
+  { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' },
+  { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute' },
+  { key: 'node.kubernetes.io/disk-pressure', operator: 'Exists', effect: 'NoSchedule' },
+  { key: 'node.kubernetes.io/memory-pressure', operator: 'Exists', effect: 'NoSchedule' },
+  { key: 'node.kubernetes.io/pid-pressure', operator: 'Exists', effect: 'NoSchedule' },
+  { key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' },
+];
+
+/** What a DaemonSet wants of one node. */
+interface NodePlan {
+  readonly node: Node;
+  /** A pod should be made here. */
+  readonly shouldRun: boolean;
+  /** A pod that is here may stay. */
+  readonly mayStay: boolean;
+  readonly pods: readonly Pod[];
+}
+
+/** One pod on every node that suits (pkg/controller/daemon). */
+export function startDaemonSetController(context: ControllerContext): Resource {
+  const { informers, clock, logger } = context;
+  const tools = controllerTools(context, 'daemonset-controller');
+  const sets = informers.of('daemonsets');
+  const pods = informers.of('pods');
+  const nodes = informers.of('nodes');
+  const revisions = informers.of('controllerrevisions');
+  const index = new InformerIndex(pods, podOwnerKeys);
+  const factory = new PodFactory(tools.client, tools.events);
+
+  return startController({
+    name: 'daemonset-controller',
+    clock,
+    logger,
+    writes: tools.writes,
+    watch: (queue) => [
+      sets.subscribe((current, previous) => {
+        const object = current ?? previous;
+        if (object !== undefined) queue.add(objectKey(object));
+      }),
+      nodes.subscribe((current, previous) => {
+        const same =
+          equalJson(current?.metadata.labels, previous?.metadata.labels) &&
+          equalJson(current?.spec, previous?.spec);
+        if (!same) for (const set of sets.list()) queue.add(objectKey(set));
+      }),
+      watchOwnedPods(
+        pods,
+        sets,
+        'DaemonSet',
+        (set, pod) => matchesSelector(set.spec.selector, pod.metadata.labels),
+        (set) => queue.add(objectKey(set)),
+      ),
+      () => index.close(),
+    ],
+    reconcile,
+  });
+
+  async function reconcile(key: string): Promise<ReconcileResult | undefined> {
+    const { namespace, name } = splitKey(key);
+    const set = sets.get(name, namespace);
+    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return undefined;
+    const owned = await claimPods(
+      set,
+      selectorRequirements(set.spec.selector) ?? [],
+      podCandidates(set, index),
+      tools.client,
+    );
+    const history = revisionsOf(set, revisions.list());
+    const revision = await ensureRevision(set, history, tools.client);
+    const hash = revisionHash(revision);
+    const plans = nodes.list().map((node) => planNode(set, node, owned));
+    await manage(set, plans, owned, hash);
+    if (set.spec.updateStrategy?.type !== 'OnDelete') await roll(set, plans, hash);
+    const inUse = new Set([hash, ...owned.map(hashOf)]);
+    await trimRevisions(set, history, inUse, tools.client);
+    await writeStatus(set, plans, hash);
+    return nextAvailability(set, owned);
+  }
+
+  /** Makes what is missing, removes what is too much or failed. */
+  async function manage(
+    set: DaemonSet,
+    plans: readonly NodePlan[],
+    owned: readonly Pod[],
+    hash: string,
+  ): Promise<void> {
+    const surge = scaledValue(set.spec.updateStrategy?.rollingUpdate?.maxSurge, plans.length, 'up');
+    for (const { node, shouldRun, mayStay, pods: here } of plans) {
+      for (const pod of here.filter(isPodFinished)) await factory.delete(set, pod);
+      const active = here.filter(isPodActive);
+      const terminating = here.some((pod) => !isPodActive(pod) && !isPodFinished(pod));
+      if (shouldRun && active.length === 0 && (!terminating || surge > 0))
+        await factory.create(set, daemonPod(set, node, hash));
+      const kept = mayStay ? active.toSorted(byAge).slice(0, surge > 0 ? 2 : 1) : [];
+      for (const pod of active.filter((each) => !kept.includes(each)))
+        await factory.delete(set, pod);
+    }
+    const known = new Set(plans.map(({ node }) => node.metadata.name));
+    for (const pod of owned)
+      if (isPodActive(pod) && !known.has(targetNode(pod))) await factory.delete(set, pod);
+  }
+
+  /** Replaces pods of old templates, so many at a time that not too many nodes go without. */
+  async function roll(set: DaemonSet, plans: readonly NodePlan[], hash: string): Promise<void> {
+    const desired = plans.filter(({ shouldRun }) => shouldRun);
+    const rolling = set.spec.updateStrategy?.rollingUpdate;
+    const maxUnavailable = scaledValue(rolling?.maxUnavailable ?? 1, desired.length, 'up');
+    const maxSurge = scaledValue(rolling?.maxSurge, desired.length, 'up');
+    if (maxSurge > 0) {
+      await rollBySurge(set, desired, hash, maxSurge);
+      return;
+    }
+    const unavailable = desired.filter(({ pods: here }) => !here.some((pod) => isUp(set, pod)));
+    let room = maxUnavailable - unavailable.length;
+    for (const plan of desired) {
+      const old = plan.pods.find((pod) => isPodActive(pod) && hashOf(pod) !== hash);
+      if (old === undefined) continue;
+      if (isUp(set, old)) {
+        if (room <= 0) continue;
+        room -= 1;
+      }
+      await factory.delete(set, old);
+    }
+  }
+
+  /** The new pod comes beside the old one, which goes once the new one is available. */
+  async function rollBySurge(
+    set: DaemonSet,
+    desired: readonly NodePlan[],
+    hash: string,
+    maxSurge: number,
+  ): Promise<void> {
+    let surging = 0;
+    for (const { node, pods: here } of desired) {
+      const active = here.filter(isPodActive);
+      const old = active.find((pod) => hashOf(pod) !== hash);
+      const fresh = active.find((pod) => hashOf(pod) === hash);
+      if (old === undefined) continue;
+      if (fresh !== undefined && isUp(set, fresh)) await factory.delete(set, old);
+      else if (fresh !== undefined) surging += 1;
+      else if (surging < maxSurge) {
+        surging += 1;
+        await factory.create(set, daemonPod(set, node, hash));
+      }
+    }
+  }
+
+  function isUp(set: DaemonSet, pod: Pod): boolean {
+    return (
+      isPodActive(pod) && availableInMs(pod, set.spec.minReadySeconds ?? 0, clock.wallNow()) === 0
+    );
+  }
+
+  async function writeStatus(
+    set: DaemonSet,
+    plans: readonly NodePlan[],
+    hash: string,
+  ): Promise<void> {
+    const desired = plans.filter(({ shouldRun }) => shouldRun);
+    const first = ({ pods: here }: NodePlan): Pod | undefined =>
+      here.filter(isPodActive).toSorted(byAge)[0];
+    const running = desired.filter((plan) => first(plan) !== undefined);
+    const available = running.filter(({ pods: here }) => here.some((pod) => isUp(set, pod))).length;
+    const unavailable = desired.length - available;
+    const status: NonNullable<DaemonSet['status']> = {
+      currentNumberScheduled: running.length,
+      numberMisscheduled: plans.filter((plan) => !plan.shouldRun && first(plan) !== undefined)
+        .length,
+      desiredNumberScheduled: desired.length,
+      numberReady: running.filter(({ pods: here }) => here.some(isPodReady)).length,
+      observedGeneration: set.metadata.generation ?? 0,
+      updatedNumberScheduled: running.filter(({ pods: here }) =>
+        here.some((pod) => isPodActive(pod) && hashOf(pod) === hash),
+      ).length,
+      ...(available === 0 ? {} : { numberAvailable: available }),
+      ...(unavailable === 0 ? {} : { numberUnavailable: unavailable }),
+    };
+    if (equalJson(status, set.status)) return;
+    await tools.client
+      .resource('daemonsets')
+      .patch(set.metadata.name ?? '', set.metadata.namespace, {
+        type: 'json',
+        body: [{ op: 'add', path: '/status', value: status }],
+        subresource: 'status',
+      });
+  }
+
+  function nextAvailability(set: DaemonSet, owned: readonly Pod[]): ReconcileResult | undefined {
+    const waits = owned
+      .filter(isPodActive)
+      .map((pod) => availableInMs(pod, set.spec.minReadySeconds ?? 0, clock.wallNow()))
+      .filter((wait): wait is number => wait !== undefined && wait > 0);
+    return waits.length === 0 ? undefined : { afterMs: Math.min(...waits) };
+  }
+}
+
+/** Which pods a node has, and whether it should have one (NodeShouldRunDaemonPod). */
+function planNode(set: DaemonSet, node: Node, owned: readonly Pod[]): NodePlan {
+  const { spec } = set.spec.template;
+  const tolerations = [...(spec.tolerations ?? []), ...DAEMON_TOLERATIONS];
+  const suits =
+    matchesNodeSelection({ spec }, node) &&
+    ((spec.nodeName ?? '') === '' || spec.nodeName === node.metadata.name);
+  const taints = node.spec.taints ?? [];
+  return {
+    node,
+    shouldRun:
+      suits && untoleratedTaint(tolerations, taints, ['NoSchedule', 'NoExecute']) === undefined,
+    mayStay: suits && untoleratedTaint(tolerations, taints, ['NoExecute']) === undefined,
+    pods: owned.filter((pod) => targetNode(pod) === node.metadata.name),
+  };
+}
+
+/** The scheduler binds it, but only to this node. */
+function daemonPod(set: DaemonSet, node: Node, hash: string): Pod {
+  const pod = podFromTemplate(set, set.spec.template);
+  pod.metadata.labels = { ...pod.metadata.labels, [REVISION_HASH_LABEL]: hash };
+  pod.spec.tolerations = [...(pod.spec.tolerations ?? []), ...DAEMON_TOLERATIONS];
+  if (pod.spec.hostNetwork === true)
+    pod.spec.tolerations.push({
+      key: 'node.kubernetes.io/network-unavailable',
+      operator: 'Exists',
+      effect: 'NoSchedule',
+    });
+  const affinity = (pod.spec.affinity ??= {});
+  affinity.nodeAffinity = {
+    ...affinity.nodeAffinity,
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [
+        {
+          matchFields: [
+            { key: 'metadata.name', operator: 'In', values: [node.metadata.name ?? ''] },
+          ],
+        },
+      ],
+    },
+  };
+  return pod;
+}
+
+/** Where a daemon pod is or will be. */
+function targetNode(pod: Pod): string | undefined {
+  if ((pod.spec.nodeName ?? '') !== '') return pod.spec.nodeName;
+  const terms =
+    pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+      ?.nodeSelectorTerms;
+  return terms?.[0]?.matchFields?.[0]?.values?.[0];
+}
+
+function hashOf(object: Pod | ControllerRevision): string {
+  return object.metadata.labels?.[REVISION_HASH_LABEL] ?? '';
+}
+
+function byAge(a: Pod, b: Pod): number {
+  return (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1;
+}

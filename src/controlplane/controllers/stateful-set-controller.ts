@@ -1,0 +1,232 @@
+import { equalJson } from '../../api/json.ts';
+import { matchesSelector, selectorRequirements } from '../../api/label-selector.ts';
+import type { ControllerRevision, StatefulSet } from '../../api/types/apps.ts';
+import type { Pod } from '../../api/types/core.ts';
+import type { Resource } from '../../base/lifetime.ts';
+import { InformerIndex } from '../client/informer-index.ts';
+import { type ReconcileResult, startController } from './controller.ts';
+import {
+  type ControllerContext,
+  controllerTools,
+  objectKey,
+  splitKey,
+} from './controller-context.ts';
+import {
+  ensureRevision,
+  REVISION_HASH_LABEL,
+  revisionHash,
+  revisionsOf,
+  revisionTemplate,
+  trimRevisions,
+} from './controller-revisions.ts';
+import { claimPods, podCandidates, podOwnerKeys, watchOwnedPods } from './owned-pods.ts';
+import { PodFactory, podFromTemplate } from './pod-factory.ts';
+import { availableInMs, isPodFinished, isPodReady } from './pod-facts.ts';
+
+const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
+const POD_INDEX_LABEL = 'apps.kubernetes.io/pod-index';
+
+/** The set's two templates and what each is called. */
+interface Revisions {
+  readonly current: ControllerRevision;
+  readonly update: ControllerRevision;
+  readonly history: readonly ControllerRevision[];
+}
+
+/** Pods with names that stay, one after the other (pkg/controller/statefulset). */
+export function startStatefulSetController(context: ControllerContext): Resource {
+  const { informers, clock, logger } = context;
+  const tools = controllerTools(context, 'statefulset-controller');
+  const sets = informers.of('statefulsets');
+  const pods = informers.of('pods');
+  const revisionObjects = informers.of('controllerrevisions');
+  const index = new InformerIndex(pods, podOwnerKeys);
+  const factory = new PodFactory(tools.client, tools.events);
+
+  return startController({
+    name: 'statefulset-controller',
+    clock,
+    logger,
+    writes: tools.writes,
+    watch: (queue) => [
+      sets.subscribe((current, previous) => {
+        const object = current ?? previous;
+        if (object !== undefined) queue.add(objectKey(object));
+      }),
+      watchOwnedPods(
+        pods,
+        sets,
+        'StatefulSet',
+        (set, pod) => matchesSelector(set.spec.selector, pod.metadata.labels),
+        (set) => queue.add(objectKey(set)),
+      ),
+      () => index.close(),
+    ],
+    reconcile,
+  });
+
+  async function reconcile(key: string): Promise<ReconcileResult | undefined> {
+    const { namespace, name } = splitKey(key);
+    const set = sets.get(name, namespace);
+    if (set === undefined) return undefined;
+    const claimed = await claimPods(
+      set,
+      selectorRequirements(set.spec.selector) ?? [],
+      podCandidates(set, index).filter((pod) => ordinalOf(set, pod) !== undefined),
+      tools.client,
+    );
+    const revisions = await revisionsFor(set);
+    if (set.metadata.deletionTimestamp === undefined) await advance(set, claimed, revisions);
+    await writeStatus(set, claimed, revisions);
+    const inUse = new Set([
+      revisionHash(revisions.current),
+      revisionHash(revisions.update),
+      ...claimed.map(hashOf),
+    ]);
+    await trimRevisions(set, revisions.history, inUse, tools.client);
+    const waits = claimed
+      .map((pod) => availableInMs(pod, set.spec.minReadySeconds ?? 0, clock.wallNow()))
+      .filter((wait): wait is number => wait !== undefined && wait > 0);
+    return waits.length === 0 ? undefined : { afterMs: Math.min(...waits) };
+  }
+
+  async function revisionsFor(set: StatefulSet): Promise<Revisions> {
+    const history = revisionsOf(set, revisionObjects.list());
+    const update = await ensureRevision(set, history, tools.client);
+    const current =
+      history.find((revision) => revision.metadata.name === set.status?.currentRevision) ?? update;
+    return { current, update, history };
+  }
+
+  /**
+   * The next steps. Ordered: one at a time, lowest ordinal first on the way up, highest first on the way
+   * down, and nothing while a pod is on its way. Parallel: all at once.
+   */
+  async function advance(
+    set: StatefulSet,
+    claimed: readonly Pod[],
+    revisions: Revisions,
+  ): Promise<void> {
+    const ordered = set.spec.podManagementPolicy !== 'Parallel';
+    const start = set.spec.ordinals?.start ?? 0;
+    const end = start + (set.spec.replicas ?? 0);
+    const byOrdinal = new Map(claimed.map((pod) => [ordinalOf(set, pod) ?? -1, pod]));
+    for (let ordinal = start; ordinal < end; ordinal += 1) {
+      const pod = byOrdinal.get(ordinal);
+      if (pod !== undefined && isPodFinished(pod) && !isTerminating(pod)) {
+        await factory.delete(set, pod);
+        if (ordered) return;
+        continue;
+      }
+      if (pod === undefined) await factory.create(set, podOf(set, ordinal, revisions));
+      const settled = pod !== undefined && !isTerminating(pod) && isAvailable(set, pod);
+      if (ordered && !settled) return;
+    }
+    const condemned = claimed
+      .filter((pod) => isOutside(ordinalOf(set, pod), start, end))
+      .toSorted((a, b) => (ordinalOf(set, b) ?? 0) - (ordinalOf(set, a) ?? 0));
+    for (const pod of condemned) {
+      if (!isTerminating(pod)) await factory.delete(set, pod);
+      if (ordered) return;
+    }
+    await roll(set, byOrdinal, start, end, revisions);
+  }
+
+  /** From the highest ordinal down to the partition, one at a time (maxUnavailable 1). */
+  async function roll(
+    set: StatefulSet,
+    byOrdinal: ReadonlyMap<number, Pod>,
+    start: number,
+    end: number,
+    revisions: Revisions,
+  ): Promise<void> {
+    if (set.spec.updateStrategy?.type === 'OnDelete') return;
+    const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
+    const updateHash = revisionHash(revisions.update);
+    for (let ordinal = end - 1; ordinal >= Math.max(start, partition); ordinal -= 1) {
+      const pod = byOrdinal.get(ordinal);
+      if (pod === undefined) return;
+      if (hashOf(pod) !== updateHash && !isTerminating(pod)) {
+        await factory.delete(set, pod);
+        return;
+      }
+      if (isTerminating(pod) || !isAvailable(set, pod)) return;
+    }
+  }
+
+  function isAvailable(set: StatefulSet, pod: Pod): boolean {
+    return availableInMs(pod, set.spec.minReadySeconds ?? 0, clock.wallNow()) === 0;
+  }
+
+  async function writeStatus(
+    set: StatefulSet,
+    claimed: readonly Pod[],
+    revisions: Revisions,
+  ): Promise<void> {
+    const { replicas = 0 } = set.spec;
+    const updateHash = revisionHash(revisions.update);
+    const live = claimed.filter((pod) => !isTerminating(pod));
+    const updated = live.filter((pod) => hashOf(pod) === updateHash).length;
+    const ready = live.filter(isPodReady).length;
+    // The update is through when every pod is of it: then it is the current one.
+    const done = updated === replicas && ready === replicas && claimed.length === replicas;
+    const current = done ? revisions.update : revisions.current;
+    const currentHash = revisionHash(current);
+    const count = (name: string, value: number): object => (value === 0 ? {} : { [name]: value });
+    const status: NonNullable<StatefulSet['status']> = {
+      observedGeneration: set.metadata.generation ?? 0,
+      replicas: claimed.length,
+      ...count('readyReplicas', ready),
+      ...count('currentReplicas', live.filter((pod) => hashOf(pod) === currentHash).length),
+      ...count('updatedReplicas', updated),
+      availableReplicas: live.filter((pod) => isAvailable(set, pod)).length,
+      currentRevision: current.metadata.name ?? '',
+      updateRevision: revisions.update.metadata.name ?? '',
+      collisionCount: set.status?.collisionCount ?? 0,
+    };
+    if (equalJson(status, set.status)) return;
+    await tools.client
+      .resource('statefulsets')
+      .patch(set.metadata.name ?? '', set.metadata.namespace, {
+        type: 'json',
+        body: [{ op: 'add', path: '/status', value: status }],
+        subresource: 'status',
+      });
+  }
+}
+
+/** Below the partition, and before any update, a pod is of the current template. */
+function podOf(set: StatefulSet, ordinal: number, revisions: Revisions): Pod {
+  const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
+  const revision = ordinal < partition ? revisions.current : revisions.update;
+  const name = `${set.metadata.name}-${ordinal}`;
+  const pod = podFromTemplate(set, revisionTemplate(revision), name);
+  pod.metadata.labels = {
+    ...pod.metadata.labels,
+    [POD_NAME_LABEL]: name,
+    [POD_INDEX_LABEL]: String(ordinal),
+    [REVISION_HASH_LABEL]: revisionHash(revision),
+  };
+  pod.spec.hostname = name;
+  if (set.spec.serviceName !== undefined) pod.spec.subdomain = set.spec.serviceName;
+  return pod;
+}
+
+function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
+  const { name = '' } = pod.metadata;
+  const prefix = `${set.metadata.name}-`;
+  const rest = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+  return /^(?:0|[1-9]\d*)$/.test(rest) ? Number(rest) : undefined;
+}
+
+function isOutside(ordinal: number | undefined, start: number, end: number): boolean {
+  return ordinal !== undefined && (ordinal < start || ordinal >= end);
+}
+
+function isTerminating(pod: Pod): boolean {
+  return pod.metadata.deletionTimestamp !== undefined;
+}
+
+function hashOf(pod: Pod): string {
+  return pod.metadata.labels?.[REVISION_HASH_LABEL] ?? '';
+}
