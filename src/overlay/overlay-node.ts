@@ -1,0 +1,333 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { type Cidr, cidrContains, formatHostPort, type IpAddress, parseIpv4 } from '../base/ip.ts';
+import { Lifetime, type Resource } from '../base/lifetime.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { DropReason } from '../netstack/drop-log.ts';
+import type { InterfaceCounters, NetInterface } from '../netstack/ip/net-interface.ts';
+import type { ConnectOutcome } from '../netstack/tcp/tcp-layer.ts';
+import type { TcpConfig } from '../netstack/tcp/tcp-config.ts';
+import { TcpStream } from '../netstack/tcp-stream.ts';
+import type { MacAddress } from '../wire/mac.ts';
+import { VXLAN_HEADER_BYTES } from '../wire/vxlan.ts';
+import { desiredEntries, type LocalNode, vxlanDevice } from './desired-entries.ts';
+import { failedStream } from './failed-stream.ts';
+import type { RouteEntry } from './forwarding-entries.ts';
+import type { Lease } from './lease.ts';
+import { overlayMtu } from './mtu.ts';
+import type { NetConf } from './net-conf.ts';
+import { type OverlayChanges, OverlayTables } from './overlay-tables.ts';
+import { type PodDialer, PodGate, type PodGateCounters } from './pod-gate.ts';
+import { RouteLookup } from './route-lookup.ts';
+import { StackDriver } from './stack-driver.ts';
+import { applyToStack } from './stack-routes.ts';
+import { Vtep } from './vtep.ts';
+import type { VtepDropReason } from './vtep-drops.ts';
+import { generateVtepMac } from './vtep-mac.ts';
+import type { PeerCounters } from './vtep-peer.ts';
+
+export interface OverlayNodeOptions {
+  readonly name: string;
+  /** IPv4. Its VTEP is there, on the port of net-conf.json. */
+  readonly publicIp: IpAddress;
+  /** The node's pods, IPv4. */
+  readonly subnet: Cidr;
+  readonly conf: NetConf;
+  /** What is on the link of the public address, for DirectRouting and host-gw. */
+  readonly underlayNetworks: readonly Cidr[];
+  /** Default `eth0`; only shown. */
+  readonly underlayDevice?: string;
+  /** Of the underlay: 1500 as on most networks, 65,536 as loopback has it. */
+  readonly underlayMtu: number;
+  /** The MAC that the node had before, if any: keeping it spares its peers a change. */
+  readonly vtepMac?: MacAddress | undefined;
+  readonly dialPod: PodDialer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly tcp?: Partial<TcpConfig>;
+  /** Take inner checksums that a kernel left to hardware that is not there. Default false: dropped, counted. */
+  readonly acceptPartialChecksums?: boolean;
+  /** Drop what comes from hosts that no lease names. Default false, as a kernel does. */
+  readonly checkPeers?: boolean;
+}
+
+/** How this node reaches an address. */
+export type Reach =
+  /** A pod of its own: dial it. */
+  | { readonly kind: 'local' }
+  /** Without encapsulation: dial it. */
+  | { readonly kind: 'direct'; readonly route: RouteEntry }
+  /** Through {@link OverlayNode.connect}. */
+  | { readonly kind: 'overlay'; readonly route: RouteEntry }
+  | { readonly kind: 'unreachable' };
+
+export interface OverlayCounters {
+  readonly device: Readonly<InterfaceCounters> | undefined;
+  readonly peers: ReadonlyMap<string, Readonly<PeerCounters>>;
+  readonly drops: ReadonlyMap<DropReason | VtepDropReason, number>;
+  readonly gate: Readonly<PodGateCounters> | undefined;
+  readonly connections: number;
+}
+
+const CONNECT_ERRORS: Readonly<Record<Exclude<ConnectOutcome['kind'], 'connecting'>, string>> = {
+  'no-route': 'ENETUNREACH',
+  'ports-exhausted': 'EADDRNOTAVAIL',
+  'address-in-use': 'EADDRINUSE',
+  'too-many-connections': 'EMFILE',
+};
+
+/** The vxlan device of a node with the stack behind it; absent with host-gw. */
+interface Tunnel {
+  readonly device: NetInterface;
+  readonly driver: StackDriver;
+  readonly vtep: Vtep;
+  readonly gate: PodGate;
+}
+
+/**
+ * The overlay of one node: its tables, its userspace stack and its VTEP. Connections to pods of other nodes go out by
+ * {@link connect}; connections from there are dialled on to this node's pods. Owns everything that it opens.
+ */
+export class OverlayNode implements Resource {
+  /** What this node announces to the others. */
+  readonly lease: Lease;
+  /** Largest inner packet: what the pods have. */
+  readonly mtu: number;
+  readonly tables: OverlayTables = new OverlayTables();
+  readonly #options: OverlayNodeOptions;
+  readonly #lifetime: Lifetime;
+  readonly #tunnel: Tunnel | undefined;
+  /** Addresses of this node's pods. */
+  readonly #pods: Set<number>;
+  /** Outgoing connections, to be ended with the node. */
+  readonly #streams = new Set<Duplex>();
+  #routes = new RouteLookup([]);
+  #problems: readonly string[] = [];
+
+  private constructor(
+    options: OverlayNodeOptions,
+    lifetime: Lifetime,
+    lease: Lease,
+    tunnel: Tunnel | undefined,
+    pods: Set<number>,
+  ) {
+    this.#options = options;
+    this.#lifetime = lifetime;
+    this.lease = lease;
+    this.mtu = overlayMtu(options.conf.backend, options.underlayMtu);
+    this.#tunnel = tunnel;
+    this.#pods = pods;
+    lifetime.defer(() => {
+      for (const stream of this.#streams) stream.destroy();
+    });
+    this.setLeases([]);
+  }
+
+  /** Rejects with the system's error where the VTEP's address and port cannot be had. */
+  static async open(options: OverlayNodeOptions): Promise<OverlayNode> {
+    const lifetime = new Lifetime(`overlay ${options.name}`);
+    try {
+      const { backend } = options.conf;
+      const { subnet, publicIp } = options;
+      const part = { subnet, publicIp };
+      if (backend.type === 'host-gw') {
+        const lease = { node: options.name, backendType: backend.type, ipv4: part };
+        return new OverlayNode(options, lifetime, lease, undefined, new Set());
+      }
+      const mac =
+        options.vtepMac ?? generateVtepMac(options.random.fork('vtep mac'), backend.macPrefix);
+      const ipv4 = { ...part, vtep: { vni: backend.vni, mac } };
+      const lease = { node: options.name, backendType: backend.type, ipv4 };
+      const pods = new Set<number>();
+      const tunnel = await openTunnel(options, lifetime, mac, pods);
+      return new OverlayNode(options, lifetime, lease, tunnel, pods);
+    } catch (error) {
+      await lifetime[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Leases that contradict this node's configuration or each other, as of the last {@link setLeases}. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** The VTEP, for faults and captures; undefined with host-gw. */
+  get vtep(): Vtep | undefined {
+    return this.#tunnel?.vtep;
+  }
+
+  /** Where the device's settings come from, for a listing; undefined with host-gw. */
+  get device(): NetInterface | undefined {
+    return this.#tunnel?.device;
+  }
+
+  /** Makes routes, neighbours and FDB what all leases together mean. This node's own may be among them. */
+  setLeases(leases: readonly Lease[]): OverlayChanges {
+    const wanted = desiredEntries(this.#localNode(), leases);
+    this.#report(wanted.problems);
+    const changes = this.tables.reconcile(wanted);
+    const routes = [...this.tables.routes.entries.values()];
+    this.#routes = new RouteLookup(routes);
+    if (this.#tunnel !== undefined) {
+      const { device, driver, vtep } = this.#tunnel;
+      vtep.setFdb(
+        [...this.tables.fdb.entries.values()].filter((entry) => entry.device === device.name),
+      );
+      applyToStack(driver.stack, new Map([[device.name, device]]), changes);
+    }
+    return changes;
+  }
+
+  /** A pod of this node has the address from now on: what others send there is let in. */
+  addPod(address: string): void {
+    const value = parseIpv4(address);
+    if (value === undefined) return;
+    this.#pods.add(value);
+    this.#tunnel?.driver.stack.addAddress(value);
+  }
+
+  /** The pod is gone: its connections from other nodes end without a word, as if unplugged. */
+  removePod(address: string): void {
+    const value = parseIpv4(address);
+    if (value === undefined) return;
+    this.#pods.delete(value);
+    this.#tunnel?.gate.removePod(value);
+    this.#tunnel?.driver.stack.removeAddress(value);
+  }
+
+  reach(address: string): Reach {
+    const value = parseIpv4(address);
+    const route = value === undefined ? undefined : this.#routes.lookup({ family: 'IPv4', value });
+    if (route === undefined) return { kind: 'unreachable' };
+    if (route.device === this.#tunnel?.device.name) return { kind: 'overlay', route };
+    return route.via === undefined && cidrContainsText(this.#options.subnet, address)
+      ? { kind: 'local' }
+      : { kind: 'direct', route };
+  }
+
+  /**
+   * A connection to a pod of another node, through the tunnel. `sourceAddress` is kept if it is one of this node's
+   * pods; others appear as the node's own overlay address, as flannel's masquerade has it. The stream emits `connect`,
+   * or `error` with the codes of node:net.
+   */
+  connect(target: {
+    readonly sourceAddress: string;
+    readonly address: string;
+    readonly port: number;
+  }): Duplex {
+    const address = parseIpv4(target.address);
+    if (this.#tunnel === undefined || address === undefined || this.#lifetime.ended)
+      return this.#failed('ENETUNREACH', target);
+    const { driver } = this.#tunnel;
+    const outcome = driver.stack.tcp.connect(
+      driver.now(),
+      { address, port: target.port, source: this.#sourceFor(target.sourceAddress) },
+      {},
+    );
+    if (outcome.kind !== 'connecting') return this.#failed(CONNECT_ERRORS[outcome.kind], target);
+    const stream = new TcpStream(outcome.socket, {
+      clock: this.#options.clock,
+      isConnecting: true,
+    });
+    this.#streams.add(stream);
+    stream.once('close', () => this.#streams.delete(stream));
+    return stream;
+  }
+
+  counters(): OverlayCounters {
+    const tunnel = this.#tunnel;
+    return {
+      device: tunnel?.device.counters,
+      peers: tunnel?.vtep.counters() ?? new Map(),
+      drops: new Map<DropReason | VtepDropReason, number>([
+        ...(tunnel?.vtep.drops() ?? []),
+        ...(tunnel?.driver.stack.drops.counts() ?? []),
+      ]),
+      gate: tunnel?.gate.counters,
+      connections: tunnel?.driver.stack.tcp.connectionCount ?? 0,
+    };
+  }
+
+  /** Connections cannot be drained: their other ends decide. The same as ending now. */
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  #localNode(): LocalNode {
+    const { conf, underlayNetworks, underlayDevice = 'eth0' } = this.#options;
+    return { lease: this.lease, conf, underlayDevice, underlayNetworks };
+  }
+
+  #report(problems: readonly string[]): void {
+    const { log, name } = this.#options;
+    for (const problem of problems)
+      if (!this.#problems.includes(problem)) log.warn({ node: name, problem }, 'lease left out');
+    this.#problems = problems;
+  }
+
+  #sourceFor(address: string): number {
+    const value = parseIpv4(address);
+    if (value !== undefined && this.#pods.has(value)) return value;
+    return Number(this.#options.subnet.base);
+  }
+
+  #failed(code: string, target: { readonly address: string; readonly port: number }): Duplex {
+    return failedStream(code, `connect ${code} ${formatHostPort(target.address, target.port)}`);
+  }
+}
+
+async function openTunnel(
+  options: OverlayNodeOptions,
+  lifetime: Lifetime,
+  mac: MacAddress,
+  pods: ReadonlySet<number>,
+): Promise<Tunnel> {
+  const { conf, clock, publicIp, subnet, dialPod } = options;
+  if (conf.backend.type !== 'vxlan') throw new TypeError('only vxlan has a tunnel');
+  const { vni, port, learning } = conf.backend;
+  const driver = new StackDriver({
+    clock,
+    random: options.random.fork('stack'),
+    emit: (netInterface, packet) => {
+      if (netInterface === device) vtep.send(packet);
+    },
+    ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
+  });
+  const device = driver.stack.addInterface({
+    name: vxlanDevice(vni),
+    mac,
+    mtuBytes: overlayMtu(conf.backend, options.underlayMtu),
+    headroomBytes: VXLAN_HEADER_BYTES,
+    acceptPartialChecksums: options.acceptPartialChecksums ?? false,
+  });
+  driver.stack.addAddress(Number(subnet.base));
+  const isPod = (address: number): boolean => pods.has(address);
+  const gate = new PodGate({ driver, netInterface: device, clock, dialPod, isPod });
+  const vtep = await Vtep.open({
+    address: publicIp,
+    port,
+    vni,
+    clock,
+    learning,
+    checkPeers: options.checkPeers ?? false,
+    onFrame: (bytes, from, to) => {
+      if (!gate.intercept(bytes, from, to)) driver.process(device, bytes, from, to);
+    },
+  });
+  lifetime.own(vtep);
+  lifetime.defer(() => driver.end());
+  lifetime.defer(() => gate.end());
+  return { device, driver, vtep, gate };
+}
+
+function cidrContainsText(cidr: Cidr, address: string): boolean {
+  const value = parseIpv4(address);
+  return value !== undefined && cidrContains(cidr, { family: 'IPv4', value });
+}

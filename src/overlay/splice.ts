@@ -1,0 +1,36 @@
+import type { Duplex } from 'node:stream';
+
+interface Resettable extends Duplex {
+  resetAndDestroy(): unknown;
+}
+
+/**
+ * Makes one connection of two: what ends one direction ends it on the other side, what resets one resets the other.
+ * Takes both streams; calls `done` once, when both are closed.
+ */
+export function splice(a: Duplex, b: Duplex, done: () => void): void {
+  let open = 2;
+  const join = (from: Duplex, to: Duplex): void => {
+    from.pipe(to);
+    from.on('error', () => resetStream(to));
+    from.on('close', () => {
+      // Not after an orderly end, which pipe has passed on.
+      if (!from.readableEnded) resetStream(to);
+      open -= 1;
+      if (open === 0) done();
+    });
+  };
+  join(a, b);
+  join(b, a);
+}
+
+/** Destroys a stream so that its peer sees a reset, where it can. */
+export function resetStream(stream: Duplex): void {
+  if (stream.destroyed) return;
+  if (isResettable(stream)) stream.resetAndDestroy();
+  else stream.destroy();
+}
+
+function isResettable(stream: Duplex): stream is Resettable {
+  return 'resetAndDestroy' in stream && typeof stream.resetAndDestroy === 'function';
+}
