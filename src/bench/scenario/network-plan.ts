@@ -1,14 +1,16 @@
-import { formatIpv4 } from '../../base/ip.ts';
+import { formatIpv4, parseIpv4 } from '../../base/ip.ts';
 
 /** The Service every scenario is about. */
 export const SERVICE_ADDRESS = '127.96.0.80';
 export const SERVICE_PORT = 80;
 
-const POD_PORT = 8080;
-/** 127.244.0.0: the pod network of the loopback plan, docs/differences.md; a /24 a node, 250 pods each. */
-const POD_BASE = 0x7ff4_0000;
+/** Unusual, since a server on all addresses of the machine would have a usual one. */
+const POD_PORT = 18_080;
+/** 127.246.0.0/16, 250 pods a /24: not the 127.244.0.0/16 of a cluster that may run beside. */
+const POD_BASE = 0x7ff6_0000;
 /** 127.20.0.0/14: clients outside the cluster. */
 const SOURCE_BASE = 0x7f14_0000;
+const SOURCES_PER_BLOCK = 250;
 const PODS_PER_NODE = 250;
 const FIRST_POD = 2;
 
@@ -17,7 +19,7 @@ export interface PodAddress {
   readonly port: number;
 }
 
-/** Address of the `index`-th backend. Beyond 64,000 the second octet is left. */
+/** Address of the `index`-th backend. */
 export function podAddress(index: number): PodAddress {
   const block = Math.floor(index / PODS_PER_NODE);
   return {
@@ -28,7 +30,14 @@ export function podAddress(index: number): PodAddress {
 
 /** Address of the `index`-th source, `.1` to `.250` of each /24. */
 export function sourceAddress(index: number): string {
-  return formatIpv4(SOURCE_BASE + Math.floor(index / 250) * 256 + 1 + (index % 250));
+  const block = Math.floor(index / SOURCES_PER_BLOCK);
+  return formatIpv4(SOURCE_BASE + block * 256 + 1 + (index % SOURCES_PER_BLOCK));
+}
+
+/** The inverse of {@link sourceAddress}; 0 for any other address. */
+export function sourceIndex(address: string): number {
+  const offset = (parseIpv4(address) ?? 0) - SOURCE_BASE - 1;
+  return offset < 0 ? 0 : Math.floor(offset / 256) * SOURCES_PER_BLOCK + (offset % 256);
 }
 
 const FIRST_EPHEMERAL = 32_768;
@@ -41,8 +50,8 @@ export function ephemeralPort(count: number): number {
   return FIRST_EPHEMERAL + ((count * PORT_STRIDE) % EPHEMERAL_PORTS);
 }
 
-/** 127.18.0.2: the first node of the loopback plan. */
-const NODE_BASE = 0x7f12_0002;
+/** 127.19.0.2, beside the node network of a cluster (127.18.0.0/16). */
+const NODE_BASE = 0x7f13_0002;
 
 export function nodeAddress(index: number): string {
   return formatIpv4(NODE_BASE + index);

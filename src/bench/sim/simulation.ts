@@ -5,12 +5,11 @@ import { ephemeralPort, podAddress, sourceAddress } from '../scenario/network-pl
 import type { Plan, PlannedAction } from '../scenario/plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { type Failure, Recorder } from '../stats/recorder.ts';
-import { type ArrivalStream, arrivalStream } from './arrival-stream.ts';
 import { BackendPool } from './backend-pool.ts';
 import { EventHeap } from './event-heap.ts';
-import { type Sampler, samplerOf } from './sampler.ts';
+import { samplerOf } from './sampler.ts';
 import { ConnectionTable, RequestTable } from './slot-columns.ts';
-import { type SourceStream, sourceStream } from './source-stream.ts';
+import { type TrafficStreams, trafficStreams } from './traffic-streams.ts';
 
 /** The two low bits of an event's payload; the rest is a slot or a client. */
 const ANSWER = 0;
@@ -22,13 +21,6 @@ const NOBODY = -1;
 const RETRY_MS = 10;
 /** Requests that are out when the run ends may take this many times its length to come back. */
 const DRAIN_FACTOR = 1;
-
-interface Streams {
-  readonly arrivals: ArrivalStream;
-  readonly source: SourceStream;
-  readonly gap: Sampler | undefined;
-  readonly think: Sampler | undefined;
-}
 
 /** One run in virtual time. The same plan, algorithm and seed give the same measurements, bit by bit. */
 export function simulate(plan: Plan, algorithm: Algorithm, seed: string): Recorder {
@@ -50,8 +42,7 @@ class Simulation {
   readonly #balancers: Balancer[];
   readonly #connections = new ConnectionTable();
   readonly #requests = new RequestTable();
-  readonly #streams: Streams;
-  readonly #entry: () => number;
+  readonly #streams: TrafficStreams;
   readonly #serviceRandom;
   readonly #eligible = new Set<number>();
   readonly #leaving: Uint8Array;
@@ -76,9 +67,7 @@ class Simulation {
     this.#leaving = new Uint8Array(plan.backends.length);
     this.#weights = Float64Array.from(plan.backends, (backend) => backend.weight);
     this.#serviceRandom = random.fork('service');
-    this.#streams = streamsOf(scenario, seed);
-    const entry = random.fork('entry');
-    this.#entry = () => entry.below(scenario.nodes);
+    this.#streams = trafficStreams(scenario, seed);
     this.#balancers = Array.from({ length: scenario.nodes }, (_, node) =>
       algorithm.create({
         node,
@@ -145,7 +134,9 @@ class Simulation {
   #connect(now: number, source: number, client: number): void {
     if (now > this.#endAt) return;
     const node =
-      this.#scenario.entry === 'source' ? source % this.#balancers.length : this.#entry();
+      this.#scenario.entry === 'source'
+        ? source % this.#balancers.length
+        : this.#streams.entryNode();
     const connection = this.#connections.take();
     const balancer = this.#balancers[node] as Balancer;
     const backend = balancer.open(connection, source, ephemeralPort(this.#port++));
@@ -366,17 +357,4 @@ class Simulation {
     for (let request = 0; request < this.#requests.slots.made; request += 1)
       if ((this.#requests.connection[request] as number) >= 0) this.#fail('unfinished', request);
   }
-}
-
-function streamsOf(scenario: Scenario, seed: string): Streams {
-  const random = seededRandom(seed);
-  const { arrivals, connection } = scenario;
-  const { gap } = connection;
-  const think = arrivals.kind === 'closed' ? arrivals.think : undefined;
-  return {
-    arrivals: arrivalStream(arrivals, random.fork('arrivals')),
-    source: sourceStream(scenario.sources, random.fork('sources')),
-    gap: gap === undefined ? undefined : samplerOf(gap, random.fork('gaps')),
-    think: think === undefined ? undefined : samplerOf(think, random.fork('think')),
-  };
 }

@@ -45,6 +45,8 @@ export class Recorder {
   /** All connections of the run, warm-up included. */
   totalConnections = 0;
   peakOpen = 0;
+  /** Answered requests of the whole run. */
+  answeredInAll = 0;
   /** Sources that came back after a change, and those of them that were sent elsewhere. */
   returned = 0;
   moved = 0;
@@ -94,6 +96,11 @@ export class Recorder {
     if (open > (this.peakConnections[backend] as number)) this.peakConnections[backend] = open;
     this.#open += 1;
     if (this.#open > this.peakOpen) this.peakOpen = this.#open;
+    this.attributed(backend, source, now);
+  }
+
+  /** A connection of `source` turned out to be with `backend`; for who cannot see it open and close. */
+  attributed(backend: number, source: number, now: number): void {
     if (now >= this.#warmUpMs)
       this.connections[backend] = (this.connections[backend] as number) + 1;
     const last = this.#lastBackend[source] as number;
@@ -105,12 +112,21 @@ export class Recorder {
     this.#lastEpoch[source] = this.#epoch;
   }
 
+  /** Takes over what somebody else counted. */
+  observed(open: Int32Array, peak: Int32Array): void {
+    this.openConnections.set(open);
+    this.peakConnections.set(peak);
+    const total = open.reduce((sum, count) => sum + count, 0);
+    if (total > this.peakOpen) this.peakOpen = total;
+  }
+
   disconnected(backend: number): void {
     this.openConnections[backend] = (this.openConnections[backend] as number) - 1;
     this.#open -= 1;
   }
 
   answered(backend: number, intendedAt: number, now: number): void {
+    this.answeredInAll += 1;
     if (!this.#counts(intendedAt)) return;
     this.requests[backend] = (this.requests[backend] as number) + 1;
     this.latency.record(now - intendedAt);
