@@ -98,8 +98,10 @@ async function measure(
     ...(algorithms === undefined ? {} : { algorithms }),
     ...(seeds === undefined ? {} : { seeds }),
   };
-  const { simulateScenarios } = await import('../bench/run/run-bench.ts');
-  return simulateScenarios(options);
+  const { runScenariosLive, simulateScenarios } = await import('../bench/run/run-bench.ts');
+  return flags.engine === 'sim'
+    ? simulateScenarios(options)
+    : runScenariosLive(options, systemClock);
 }
 
 async function report(result: BenchResult, flags: RunFlags, terminal: Terminal): Promise<void> {

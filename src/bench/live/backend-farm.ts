@@ -67,7 +67,7 @@ export class BackendFarm implements AsyncDisposable {
   }
 
   #fail(reason: string): void {
-    for (const { reject } of this.#waiting.values()) reject(unavailable(reason));
+    for (const waiting of this.#waiting.values()) waiting.reject(unavailable(reason));
     this.#waiting.clear();
   }
 }

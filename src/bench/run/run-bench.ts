@@ -1,8 +1,13 @@
+import type { Clock } from '../../base/clock.ts';
 import { PodwireError } from '../../base/errors.ts';
 import { ALGORITHMS, algorithmNamed } from '../algorithms/registry.ts';
 import { type BenchResult, RESULT_FORMAT, type ScenarioResult } from '../report/result.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { loadScenario, shippedScenarioNames } from '../scenario/shipped-scenarios.ts';
+import { podwireContender } from '../live/contender.ts';
+import { machineInfo } from '../live/machine-info.ts';
+import { installedPeers, peerContenders } from '../live/peers.ts';
+import { runLive } from './run-live.ts';
 import { type Progress, runSimulated } from './run-sim.ts';
 
 export interface BenchOptions {
@@ -45,20 +50,66 @@ export async function simulateScenarios(options: BenchOptions): Promise<BenchRes
     format: RESULT_FORMAT,
     podwire: options.version,
     seed: options.seed,
-    command: commandOf(options),
+    command: commandOf(options, 'sim'),
+    scenarios: results,
+  };
+}
+
+/** Repetitions of live runs unless told otherwise: the least that give an interval would take too long. */
+const LIVE_SEEDS = 1;
+
+/**
+ * Runs scenarios on real sockets, one after the other, with every peer that is installed and can take part.
+ * Throws as {@link simulateScenarios} does, and `ERR_BENCH_LIVE` when something cannot be started.
+ */
+export async function runScenariosLive(options: BenchOptions, clock: Clock): Promise<BenchResult> {
+  const scenarios = loadScenarios(options.scenarios);
+  const chosen = options.algorithms?.map(algorithmNamed);
+  const peers = await installedPeers();
+  const results: ScenarioResult[] = [];
+  for (const scenario of scenarios) {
+    if (scenario.protocol === 'UDP')
+      throw new PodwireError(
+        'ERR_SCENARIO',
+        `${scenario.name} is about UDP, which the live engine does not carry; use --engine sim`,
+      );
+    const own = chosen ?? scenario.live.algorithms.map(algorithmNamed);
+    const reference = own.find(({ family }) => family === 'reference');
+    if (reference !== undefined)
+      throw new PodwireError(
+        'ERR_ALGORITHM',
+        `${reference.name} needs to know what no proxy of connections knows; use --engine sim`,
+      );
+    const contenders = [...own.map(podwireContender), ...peerContenders(scenario, peers, clock)];
+    results.push(
+      await runLive(scenario, {
+        contenders,
+        seed: options.seed,
+        seeds: options.seeds ?? LIVE_SEEDS,
+        clock,
+        onProgress: (progress) => options.onProgress(progress),
+      }),
+    );
+  }
+  return {
+    format: RESULT_FORMAT,
+    podwire: options.version,
+    seed: options.seed,
+    command: commandOf(options, 'live'),
+    machine: machineInfo(peers),
     scenarios: results,
   };
 }
 
 /** What gives the same result again; where it was written to does not matter. */
-function commandOf(options: BenchOptions): string {
+function commandOf(options: BenchOptions, engine: 'sim' | 'live'): string {
   const algorithms =
     options.algorithms === undefined ? [] : [`--algorithms ${options.algorithms.join(',')}`];
   const seeds = options.seeds === undefined ? [] : [`--seeds ${options.seeds}`];
   return [
     'podwire bench run',
     ...options.scenarios,
-    '--engine sim',
+    `--engine ${engine}`,
     ...algorithms,
     `--seed ${options.seed}`,
     ...seeds,

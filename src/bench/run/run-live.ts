@@ -7,7 +7,7 @@ import type { ProxyUnderTest } from '../live/proxy-under-test.ts';
 import type { AlgorithmResult, ScenarioResult } from '../report/result.ts';
 import { podAddress } from '../scenario/network-plan.ts';
 import { type Plan, type PlannedAction, planOf } from '../scenario/plan.ts';
-import type { Scenario } from '../scenario/scenario.ts';
+import type { Scenario, ScenarioEvent, WarmUp } from '../scenario/scenario.ts';
 import { Recorder } from '../stats/recorder.ts';
 import type { Progress } from './run-sim.ts';
 import { type SeededRun, summarise } from './summarise.ts';
@@ -20,12 +20,38 @@ export interface LiveRunOptions {
   onProgress(progress: Progress): void;
 }
 
-/** The scenario as the live engine runs it: in less time, since its time is real. */
+/** The scenario as the live engine runs it: in less time, since its time is real. Events keep pace. */
 export function liveScenario(scenario: Scenario): Scenario {
   const { durationMs, warmUpMs } = scenario.live;
   const share = durationMs / scenario.durationMs;
-  const events = scenario.events.map((event) => ({ ...event, atMs: event.atMs * share }));
+  const events = scenario.events.map((event) => quickened(event, share));
   return { ...scenario, durationMs, warmUpMs, events };
+}
+
+function quickened(event: ScenarioEvent, share: number): ScenarioEvent {
+  const atMs = event.atMs * share;
+  switch (event.kind) {
+    case 'weight':
+      return { ...event, atMs };
+    case 'die':
+      return { ...event, atMs, noticedAfterMs: event.noticedAfterMs * share };
+    case 'join':
+      return { ...event, atMs, ...quickenedWarmUp(event.warmUp, share) };
+    case 'roll':
+      return {
+        ...event,
+        atMs,
+        intervalMs: event.intervalMs * share,
+        graceMs: event.graceMs * share,
+        ...quickenedWarmUp(event.warmUp, share),
+      };
+  }
+}
+
+function quickenedWarmUp(warmUp: WarmUp | undefined, share: number): { warmUp?: WarmUp } {
+  return warmUp === undefined
+    ? {}
+    : { warmUp: { ...warmUp, durationMs: warmUp.durationMs * share } };
 }
 
 /** Runs every contender with every seed, one after the other, on real sockets. */

@@ -1,0 +1,194 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { PodwireError } from '../../base/errors.ts';
+import type { SocketAddress } from '../../proxy/flow.ts';
+import { nodeAddress, podAddress } from '../scenario/network-plan.ts';
+import type { Plan } from '../scenario/plan.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import type { Contender } from './contender.ts';
+import { endChild, processCpuMs, type ProxyUnderTest } from './proxy-under-test.ts';
+
+/** Another load balancer, as a configuration and a command. */
+interface Peer {
+  readonly program: string;
+  readonly versionFlag: string;
+  /** Name in the table, and what selects the algorithm in the configuration. */
+  readonly algorithms: Readonly<Record<string, string>>;
+  configuration(algorithm: string, entry: SocketAddress, plan: Plan, folder: string): string;
+  arguments(configuration: string, folder: string): string[];
+}
+
+const NGINX_STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so';
+/** A proxied connection takes two descriptors, and the usual limit is some 20,000 or more. */
+const PEER_CONNECTIONS = 8000;
+const START_ATTEMPTS = 100;
+const START_PAUSE_MS = 50;
+
+const haproxy: Peer = {
+  program: 'haproxy',
+  versionFlag: '-v',
+  algorithms: {
+    'haproxy-roundrobin': 'roundrobin',
+    'haproxy-leastconn': 'leastconn',
+    'haproxy-random': 'random',
+    'haproxy-source': 'source',
+  },
+  configuration: (algorithm, { address, port }, plan) =>
+    [
+      'global',
+      `  maxconn ${PEER_CONNECTIONS}`,
+      '  nbthread 1',
+      'defaults',
+      '  mode tcp',
+      '  timeout connect 5s',
+      '  timeout client 60s',
+      '  timeout server 60s',
+      'frontend bench',
+      `  bind ${address}:${port}`,
+      '  default_backend pods',
+      'backend pods',
+      `  balance ${algorithm}`,
+      ...plan.backends.map((backend) => {
+        const pod = podAddress(backend.index);
+        return `  server s${backend.index} ${pod.address}:${pod.port} weight ${backend.weight}`;
+      }),
+      '',
+    ].join('\n'),
+  arguments: (configuration) => ['-db', '-f', configuration],
+};
+
+const nginx: Peer = {
+  program: 'nginx',
+  versionFlag: '-v',
+  algorithms: {
+    'nginx-roundrobin': '',
+    'nginx-leastconn': 'least_conn;',
+    'nginx-hash': 'hash $remote_addr consistent;',
+    'nginx-random-two': 'random two least_conn;',
+  },
+  configuration: (algorithm, { address, port }, plan, folder) =>
+    [
+      ...(existsSync(NGINX_STREAM_MODULE) ? [`load_module ${NGINX_STREAM_MODULE};`] : []),
+      'daemon off;',
+      'master_process off;',
+      `pid ${folder}/nginx.pid;`,
+      'error_log stderr error;',
+      `events { worker_connections ${2 * PEER_CONNECTIONS}; }`,
+      'stream {',
+      `  upstream pods { ${algorithm}`,
+      ...plan.backends.map((backend) => {
+        const pod = podAddress(backend.index);
+        return `    server ${pod.address}:${pod.port} weight=${backend.weight} max_fails=0;`;
+      }),
+      '  }',
+      `  server { listen ${address}:${port} backlog=4096; tcp_nodelay on; proxy_pass pods; }`,
+      '}',
+      '',
+    ].join('\n'),
+  arguments: (configuration, folder) => ['-p', folder, '-c', configuration],
+};
+
+const PEERS = [haproxy, nginx];
+
+/** Versions of the peers that are installed, by program. */
+export async function installedPeers(): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const { program, versionFlag } of PEERS) {
+    const version = await versionOf(program, versionFlag);
+    if (version !== undefined) found.set(program, version);
+  }
+  return found;
+}
+
+/**
+ * What installed peers can do of a scenario: all of it when its backends stay as they are, it has one node
+ * and no affinity. Otherwise none, since they would need reloads that are not what is measured.
+ */
+export function peerContenders(
+  scenario: Scenario,
+  installed: ReadonlyMap<string, string>,
+  clock: Clock,
+): Contender[] {
+  const fits =
+    scenario.events.length === 0 &&
+    scenario.nodes === 1 &&
+    scenario.affinitySeconds === undefined &&
+    scenario.protocol !== 'UDP';
+  if (!fits) return [];
+  return PEERS.filter(({ program }) => installed.has(program)).flatMap((peer) =>
+    Object.entries(peer.algorithms).map(([name, algorithm]) => ({
+      name,
+      family: 'peer' as const,
+      start: ({ plan }) => startPeer(peer, algorithm, plan, clock),
+    })),
+  );
+}
+
+async function versionOf(program: string, flag: string): Promise<string | undefined> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(program, [flag]);
+    return /\d+\.\d+\.\d+/.exec(stdout + stderr)?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+async function startPeer(
+  peer: Peer,
+  algorithm: string,
+  plan: Plan,
+  clock: Clock,
+): Promise<ProxyUnderTest> {
+  const folder = await mkdtemp(join(tmpdir(), `podwire-${peer.program}-`));
+  const entry = { address: nodeAddress(0), port: await freePort(nodeAddress(0)) };
+  const configuration = join(folder, `${peer.program}.cfg`);
+  await writeFile(configuration, peer.configuration(algorithm, entry, plan, folder));
+  const child = spawn(peer.program, peer.arguments(configuration, folder), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+  const proxy: ProxyUnderTest = {
+    entries: [entry],
+    cpuMs: () => processCpuMs(child.pid),
+    update: async () => {},
+    async [Symbol.asyncDispose]() {
+      await endChild(child);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  for (let attempt = 0; attempt < START_ATTEMPTS && child.exitCode === null; attempt += 1) {
+    if (await accepts(entry)) return proxy;
+    await sleep(clock, START_PAUSE_MS);
+  }
+  await proxy[Symbol.asyncDispose]();
+  throw new PodwireError('ERR_BENCH_LIVE', `${peer.program} did not start: ${complaint.trim()}`);
+}
+
+async function freePort(address: string): Promise<number> {
+  const server = createServer().listen(0, address);
+  await once(server, 'listening');
+  const bound = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof bound === 'object' && bound !== null ? bound.port : 0;
+}
+
+async function accepts({ address, port }: SocketAddress): Promise<boolean> {
+  const socket = connect(port, address);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
