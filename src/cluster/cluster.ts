@@ -15,6 +15,7 @@ import { NodeCidrAllocator } from '../ipam/node-cidrs.ts';
 import { startClusterDns } from '../node/cluster-dns.ts';
 import { NodeAgent } from '../node/node-agent.ts';
 import { PodPorts } from '../node/pod-ports.ts';
+import { SharedIngress } from '../node/shared-ingress.ts';
 import { type ApplyResult, applyManifests } from './apply-manifests.ts';
 import { type ClusterConfig, nodeAddress } from './cluster-config.ts';
 import { type ClusterSummary, summarize } from './cluster-summary.ts';
@@ -160,7 +161,7 @@ export class Cluster implements Resource {
 
   async #startNodes(): Promise<void> {
     const { config } = this;
-    const { clock, log, env } = this.#options;
+    const { clock, log, env, onProblem } = this.#options;
     const cidrs = new NodeCidrAllocator([
       { cidr: config.podSubnet, nodePrefixLength: config.nodeCIDRMaskSize },
     ]);
@@ -172,7 +173,11 @@ export class Cluster implements Resource {
       configMaps: this.#informers.of('configmaps'),
       secrets: this.#informers.of('secrets'),
       services: this.#informers.of('services'),
+      endpointSlices: this.#informers.of('endpointslices'),
     };
+    const { ingress } = this.#lifetime.own(
+      new SharedIngress({ clock, log, onProblem: (message) => onProblem?.(message) }),
+    );
     await this.#informers.synced();
     for (let index = 0; index < config.nodes; index += 1) {
       const name = `node-${index + 1}`;
@@ -196,6 +201,13 @@ export class Cluster implements Resource {
         podPorts,
         podsFolder,
         baseEnv: { PATH: env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' },
+        proxy: {
+          mode: config.proxyMode,
+          clusterCIDR: config.podSubnet,
+          serviceCIDR: config.serviceSubnet,
+          ingress,
+          aliases: index === 0 ? ['127.0.0.1'] : [],
+        },
       });
       this.#lifetime.own(agent);
       this.#options.onProgress?.(`${name} is Ready`);

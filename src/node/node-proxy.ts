@@ -1,0 +1,110 @@
+import type { Service } from '../api/types/core.ts';
+import type { EndpointSlice } from '../api/types/discovery.ts';
+import type { Clock } from '../base/clock.ts';
+import { type Cidr, parseCidr } from '../base/ip.ts';
+import { Lifetime, type Resource } from '../base/lifetime.ts';
+import type { Random } from '../base/random.ts';
+import type { Dialer } from '../proxy/dialer.ts';
+import type { Ingress } from '../proxy/ingress.ts';
+import { PerServiceMode } from '../proxy/modes/per-service-mode.ts';
+import { type NodeContext, nodeContext } from '../proxy/node-context.ts';
+import { Proxier } from '../proxy/proxier.ts';
+import type { ProxyModeName } from '../proxy/proxy-mode.ts';
+import type { ObjectFeed } from './object-feed.ts';
+
+/** kube-proxy's watches leave these out (cmd/kube-proxy/app/server.go). */
+const SERVICE_PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name';
+const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+
+export interface NodeProxyOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly nodeName: string;
+  /** The node's zone label; empty: none. */
+  readonly zone: string;
+  /** The first is the node's own; further ones are other names of it, such as 127.0.0.1. */
+  readonly addresses: readonly string[];
+  readonly mode: ProxyModeName;
+  readonly podCIDR: Cidr;
+  readonly clusterCIDR: Cidr;
+  readonly serviceCIDR: Cidr;
+  /** Shared by the nodes of this process. */
+  readonly ingress: Ingress;
+  readonly dialer: Dialer;
+  readonly services: ObjectFeed<Service>;
+  readonly endpointSlices: ObjectFeed<EndpointSlice>;
+}
+
+/** One node's kube-proxy, following the API. */
+export class NodeProxy implements Resource {
+  readonly proxier: Proxier;
+  readonly #lifetime: Lifetime;
+
+  constructor(options: NodeProxyOptions) {
+    const { clock, random, nodeName, zone, mode, podCIDR, ingress, dialer } = options;
+    this.#lifetime = new Lifetime(`kube-proxy ${nodeName}`);
+    const context = contextOf(options);
+    this.proxier = this.#lifetime.own(
+      new Proxier({
+        nodeName,
+        zone,
+        mode: new PerServiceMode(mode, { context, clock, random }),
+        context,
+        podCIDRs: [podCIDR],
+        ingress,
+        dialer,
+        clock,
+      }),
+    );
+    this.#follow(options.services, options.endpointSlices);
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  #follow(services: ObjectFeed<Service>, slices: ObjectFeed<EndpointSlice>): void {
+    const { proxier } = this;
+    this.#lifetime.defer(
+      services.subscribe((current, previous) => {
+        if (current !== undefined && !hasLabel(current, SERVICE_PROXY_NAME_LABEL))
+          proxier.setService(current);
+        else if (previous !== undefined) proxier.deleteService(previous.metadata);
+      }),
+    );
+    this.#lifetime.defer(
+      slices.subscribe((current, previous) => {
+        if (current !== undefined && !hasLabel(current, HEADLESS_LABEL)) proxier.setSlice(current);
+        else if (previous !== undefined) proxier.deleteSlice(previous);
+      }),
+    );
+    const listed = async (kind: 'services' | 'slices', feed: { synced: Promise<void> }) => {
+      await feed.synced;
+      if (!this.#lifetime.ended) proxier.listed(kind);
+    };
+    void listed('services', services);
+    void listed('slices', slices);
+  }
+}
+
+/**
+ * kube-proxy's configuration on this node. All of 127.0.0.0/8 is local here, so only what belongs to the
+ * node counts as the node; its further addresses take node ports as the first does.
+ */
+function contextOf(options: NodeProxyOptions): NodeContext {
+  return nodeContext({
+    nodeIPs: options.addresses,
+    loopback: [],
+    detectLocal: { mode: 'ClusterCIDR', cidrs: [options.clusterCIDR] },
+    nodePortAddresses: options.addresses.flatMap((address) => parseCidr(`${address}/32`) ?? []),
+    serviceCIDRs: [options.serviceCIDR],
+  });
+}
+
+function hasLabel(object: Service | EndpointSlice, label: string): boolean {
+  return object.metadata.labels?.[label] !== undefined;
+}

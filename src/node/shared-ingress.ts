@@ -1,0 +1,41 @@
+import type { Clock } from '../base/clock.ts';
+import { Lifetime, type Resource } from '../base/lifetime.ts';
+import type { Logger } from '../base/log.ts';
+import { netTransport } from '../proxy/engine/net-transport.ts';
+import { StreamEngine } from '../proxy/engine/stream-engine.ts';
+import { Ingress } from '../proxy/ingress.ts';
+
+export interface SharedIngressOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of a port that cannot be had, with the remedy. It is tried again. */
+  readonly onProblem: (message: string) => void;
+}
+
+/** The sockets that the nodes of one process share, with the engine that moves their bytes. */
+export class SharedIngress implements Resource {
+  readonly ingress: Ingress;
+  readonly #lifetime = new Lifetime('shared ingress');
+
+  constructor({ clock, log, onProblem }: SharedIngressOptions) {
+    const engine = this.#lifetime.own(new StreamEngine({ transport: netTransport, clock }));
+    this.ingress = this.#lifetime.own(
+      new Ingress({
+        engine,
+        clock,
+        events: {
+          problem: ({ message }) => onProblem(message),
+          solved: ({ address, port }) => log.info({ address, port }, 'listening after all'),
+        },
+      }),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime[Symbol.asyncDispose]();
+  }
+}
