@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -134,5 +134,8 @@ async function announce(
   if (readyFile === undefined) return;
   const { dnsHostAddress, dnsDomain, clusterDNS, seed } = cluster.config;
   const content = { ...summary, dns: { ...dnsHostAddress, clusterDNS, domain: dnsDomain }, seed };
-  await writeFile(readyFile, `${JSON.stringify(content, null, 2)}\n`);
+  // Whoever waits for the file to appear must find it whole.
+  const unfinished = `${readyFile}.${process.pid}`;
+  await writeFile(unfinished, `${JSON.stringify(content, null, 2)}\n`);
+  await rename(unfinished, readyFile);
 }
