@@ -58,6 +58,7 @@ export class Cluster implements Resource {
   readonly #lifetime = new Lifetime('cluster');
   readonly #controlPlane: ControlPlane;
   readonly #informers: Informers;
+  #ingress: { settled(): Promise<void> } | undefined;
 
   private constructor(
     config: ClusterConfig,
@@ -107,8 +108,13 @@ export class Cluster implements Resource {
   }
 
   /** True once workloads have their pods and every pod is ready or has ended; false when `timeoutMs` or the signal comes first. */
-  settled(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    return awaitSettled(this.#informers, this.#options.clock, timeoutMs, signal);
+  async settled(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options;
+    const result = await awaitSettled(this.#informers, clock, timeoutMs, signal);
+    // What the slices say is in effect once the proxies have had their turn.
+    await new Promise<void>((resolve) => clock.defer(resolve));
+    await this.#ingress?.settled();
+    return result;
   }
 
   summary(): ClusterSummary {
@@ -178,6 +184,7 @@ export class Cluster implements Resource {
     const { ingress } = this.#lifetime.own(
       new SharedIngress({ clock, log, onProblem: (message) => onProblem?.(message) }),
     );
+    this.#ingress = ingress;
     await this.#informers.synced();
     for (let index = 0; index < config.nodes; index += 1) {
       const name = `node-${index + 1}`;

@@ -1,8 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
-import { netTransport } from '../proxy/engine/net-transport.ts';
-import { StreamEngine } from '../proxy/engine/stream-engine.ts';
+import { createEngine } from '../proxy/engine/create-engine.ts';
 import { Ingress } from '../proxy/ingress.ts';
 
 export interface SharedIngressOptions {
@@ -18,7 +17,7 @@ export class SharedIngress implements Resource {
   readonly #lifetime = new Lifetime('shared ingress');
 
   constructor({ clock, log, onProblem }: SharedIngressOptions) {
-    const engine = this.#lifetime.own(new StreamEngine({ transport: netTransport, clock }));
+    const engine = this.#lifetime.own(createEngine({ clock }));
     this.ingress = this.#lifetime.own(
       new Ingress({
         engine,
