@@ -263,6 +263,34 @@ describe('reuse of TIME-WAIT (RFC 6191)', () => {
     expect(script.stack.tcp.sockets().map((socket) => socket.state)).toEqual(['SYN-RECEIVED']);
   });
 
+  test('our own next connection may take its place after a second, with timestamps', () => {
+    for (const [timestamps, seconds, kind] of [
+      [true, 0.9, 'address-in-use'],
+      [true, 1, 'connecting'],
+      [false, 50, 'address-in-use'],
+    ] as const) {
+      const option = timestamps ? ' <TS val 9 ecr 0>' : '';
+      const script = TcpScript.client({ config: { timestamps } });
+      script.play(`
+        +0 > S 0:0(0)
+        +0 < S. 0:0(0) ack 1 win 512${option}
+        +0 > . 1:1(0) ack 1`);
+      script.established.end();
+      script.play(`
+        +0 > F. 1:1(0) ack 1
+        +0 < F. 1:1(0) ack 2 win 512${option}
+        +0 > . 2:2(0) ack 2
+        +${seconds} ~`);
+      const {
+        localAddress: source,
+        localPort: sourcePort,
+        remoteAddress: address,
+      } = script.established;
+      const target = { source, sourcePort, address, port: 80 };
+      expect(script.stack.tcp.connect(script.now, target, {}).kind).toBe(kind);
+    }
+  });
+
   test('an older one does not', () => {
     const script = inTimeWait();
     script.play('+1 < S 0:0(0) win 65535 <mss 1460>\n+0 > . 2:2(0) ack 2');

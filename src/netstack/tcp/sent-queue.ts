@@ -37,7 +37,7 @@ const FIRST_CAPACITY = 32;
  * byte counts RFC 6675 calls pipe. Records are reused.
  */
 export class SentQueue {
-  #ring: SentRecord[] = Array.from({ length: FIRST_CAPACITY }, newRecord);
+  #ring: SentRecord[] = [];
   #head = 0;
   #count = 0;
   #bytes = 0;
@@ -205,7 +205,7 @@ export class SentQueue {
   }
 
   release(): void {
-    this.#ring = Array.from({ length: FIRST_CAPACITY }, newRecord);
+    this.#ring = [];
     this.#head = 0;
     this.#count = 0;
     this.#bytes = 0;
@@ -275,7 +275,8 @@ export class SentQueue {
 
   #grow(): void {
     const records = Array.from({ length: this.#count }, (_, index) => this.at(index));
-    this.#ring = [...records, ...Array.from({ length: records.length }, newRecord)];
+    const added = Math.max(records.length, FIRST_CAPACITY);
+    this.#ring = [...records, ...Array.from({ length: added }, newRecord)];
     this.#head = 0;
   }
 }

@@ -78,6 +78,8 @@ export interface TcpHost {
   readonly counters: TcpCounters;
   /** Puts the connection on the list of the next dispatch. */
   wake(connection: TcpConnection): void;
+  /** The connection is in TIME-WAIT: it may be ended early to make room. */
+  retired(connection: TcpConnection): void;
   /** The connection is CLOSED: forget it. */
   forget(connection: TcpConnection): void;
 }

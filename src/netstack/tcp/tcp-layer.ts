@@ -67,6 +67,10 @@ interface Listening extends TcpListener {
 const ANY = 0;
 const DEFAULT_BACKLOG = 4096;
 const MAX_CONNECTIONS = 65_536;
+/** Beyond it the oldest ends early. Linux: net.ipv4.tcp_max_tw_buckets, at its size on a small machine. */
+const MAX_TIME_WAITS = 32_768;
+/** Linux: net.ipv4.tcp_tw_reuse_delay, for a new connection of our own; timestamps tell the two apart. */
+const REUSE_TIME_WAIT_MS = 1000;
 /** Linux: net.ipv4.ip_local_port_range. */
 const EPHEMERAL = { first: 32_768, count: 28_232 } as const;
 /** RFC 6528 §3: the initial sequence number moves every 4 µs. */
@@ -83,6 +87,8 @@ export class TcpLayer implements TcpHost {
   readonly #listeners = new Map<number, Listening>();
   /** Passive opens that the application has not been given, and whose they are. */
   readonly #pending = new Map<TcpConnection, Listening>();
+  /** Oldest first. */
+  readonly #timeWaits = new Set<TcpConnection>();
   readonly #deadlines = new DeadlineHeap<TcpConnection>();
   readonly #isnHash: TupleHash;
   readonly #timestampHash: TupleHash;
@@ -153,8 +159,8 @@ export class TcpLayer implements TcpHost {
     config: TcpConfig = this.#config,
   ): ConnectOutcome {
     if (this.output.path(target.address) === undefined) return { kind: 'no-route' };
-    if (this.#table.size >= MAX_CONNECTIONS) return { kind: 'too-many-connections' };
-    const tuple = this.#tupleFor(target);
+    if (this.#isFull()) return { kind: 'too-many-connections' };
+    const tuple = this.#tupleFor(now, target);
     if (typeof tuple === 'string') return { kind: tuple };
     const connection = this.#create(now, tuple, config, false);
     connection.handler = handler;
@@ -249,7 +255,14 @@ export class TcpLayer implements TcpHost {
     if (this.#dirty.length === 1) this.#onWake();
   }
 
+  retired(connection: TcpConnection): void {
+    this.#timeWaits.add(connection);
+    const oldest = this.#timeWaits.values().next().value;
+    if (this.#timeWaits.size > MAX_TIME_WAITS) oldest?.close('closed');
+  }
+
   forget(connection: TcpConnection): void {
+    this.#timeWaits.delete(connection);
     this.#table.remove(connection);
     this.#deadlines.remove(connection);
     this.#handOver(connection);
@@ -307,7 +320,7 @@ export class TcpLayer implements TcpHost {
       this.drops.drop('tcp-backlog-full', segment.bytes);
       return;
     }
-    if (this.#table.size >= MAX_CONNECTIONS) {
+    if (this.#isFull()) {
       this.drops.drop('tcp-connection-limit', segment.bytes);
       return;
     }
@@ -346,22 +359,36 @@ export class TcpLayer implements TcpHost {
   }
 
   /** RFC 6056 §3.3.3: from a place that depends on the peer, counting up. */
-  #tupleFor(target: ConnectTarget): FourTuple | 'ports-exhausted' | 'address-in-use' {
+  #tupleFor(now: number, target: ConnectTarget): FourTuple | 'ports-exhausted' | 'address-in-use' {
     const tuple = {
       localAddress: target.source,
       localPort: target.sourcePort ?? 0,
       remoteAddress: target.address,
       remotePort: target.port,
     };
-    if (tuple.localPort !== 0)
-      return this.#table.find(tuple) === undefined ? tuple : 'address-in-use';
+    if (tuple.localPort !== 0) return this.#isFree(now, tuple) ? tuple : 'address-in-use';
     const offset = this.#portHash.of(tuple);
     for (let tried = 0; tried < EPHEMERAL.count; tried += 1) {
       this.#portsTried += 1;
       tuple.localPort = EPHEMERAL.first + ((offset + this.#portsTried) % EPHEMERAL.count);
-      if (this.#table.find(tuple) === undefined) return tuple;
+      if (this.#isFree(now, tuple)) return tuple;
     }
     return 'ports-exhausted';
+  }
+
+  /** RFC 6191 from the other side: what has rested in TIME-WAIT for a second gives way. */
+  #isFree(now: number, tuple: FourTuple): boolean {
+    const known = this.#table.find(tuple);
+    if (known === undefined) return true;
+    if (known.state !== 'TIME-WAIT' || !known.hasTimestamps) return false;
+    const restedMs = now - (known.lingerAt - known.config.timeWaitMs);
+    if (restedMs < REUSE_TIME_WAIT_MS) return false;
+    known.close('closed');
+    return true;
+  }
+
+  #isFull(): boolean {
+    return this.#table.size - this.#timeWaits.size >= MAX_CONNECTIONS;
   }
 
   #quoted(report: IcmpReport): TcpConnection | undefined {
