@@ -2,10 +2,12 @@
 // ENGINE is handle or net for the bare engine, or a proxy mode for everything around it.
 import { systemClock } from '../../src/base/clock.ts';
 import { parseCidr } from '../../src/base/ip.ts';
+import { createMetrics } from '../../src/base/metrics.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { directDialer } from '../../src/proxy/dialer.ts';
 import { createEngine } from '../../src/proxy/engine/create-engine.ts';
 import { Ingress } from '../../src/proxy/ingress.ts';
+import type { ListenerEvents } from '../../src/proxy/listener-table.ts';
 import { isProxyModeName, PROXY_MODES } from '../../src/proxy/modes/mode-table.ts';
 import { nodeContext } from '../../src/proxy/node-context.ts';
 import { Proxier } from '../../src/proxy/proxier.ts';
@@ -33,14 +35,12 @@ async function serveService(mode: ProxyModeName): Promise<void> {
     loopback: [loopback],
     detectLocal: { mode: 'ClusterCIDR', cidrs: [pods] },
   });
-  const ingress = new Ingress({
-    engine: createEngine({ clock: systemClock }),
-    clock: systemClock,
-    events: {
-      problem: ({ message }) => console.error(message),
-      solved: () => {},
-    },
-  });
+  const events: ListenerEvents = {
+    problem: ({ message }) => console.error(message),
+    solved: () => {},
+  };
+  const engine = createEngine({ clock: systemClock });
+  const ingress = new Ingress({ engine, clock: systemClock, events });
   const proxier = new Proxier({
     nodeName: 'node',
     zone: '',
@@ -50,6 +50,8 @@ async function serveService(mode: ProxyModeName): Promise<void> {
     ingress,
     dialer: directDialer,
     clock: systemClock,
+    registry: createMetrics(),
+    events,
   });
   proxier.setService({
     apiVersion: 'v1',

@@ -3,6 +3,7 @@ import type { EndpointSlice } from '../api/types/discovery.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Cidr } from '../base/ip.ts';
 import type { Resource } from '../base/lifetime.ts';
+import type { Metrics } from '../base/metrics.ts';
 import { RoutingState } from '../services/routing-state.ts';
 import { nodePortKey, portKey, type RoutingTable } from '../services/routing-table.ts';
 import { AddressMatcher } from './address-matcher.ts';
@@ -10,9 +11,13 @@ import { ConnectionRoutes, type TrackedConnection } from './connection-routes.ts
 import type { Dialer } from './dialer.ts';
 import type { EngineConnection, Route } from './engine/engine.ts';
 import type { SocketAddress } from './flow.ts';
+import { NodePortChecks } from './health/node-port-checks.ts';
+import { ProxyHealth } from './health/proxy-health.ts';
 import type { Ingress, NodeProxy } from './ingress.ts';
+import type { ListenerEvents } from './listener-table.ts';
 import { ListenerPlan } from './listener-plan.ts';
 import { familyOf, type NodeContext } from './node-context.ts';
+import { ProxyMetrics } from './proxy-metrics.ts';
 import type { ProxyMode } from './proxy-mode.ts';
 import { DEFAULT_SYNC_PERIODS, type SyncPeriods, SyncRunner } from './sync-runner.ts';
 import type { DatagramListener } from './udp/datagram-listener.ts';
@@ -30,6 +35,10 @@ export interface ProxierOptions {
   readonly ingress: Ingress;
   readonly dialer: Dialer;
   readonly clock: Clock;
+  /** Takes kube-proxy's metrics. One registry a node. */
+  readonly registry: Metrics;
+  /** Hears of check ports that cannot be opened. */
+  readonly events: ListenerEvents;
   readonly periods?: SyncPeriods;
   readonly maxUdpFlows?: number;
 }
@@ -41,6 +50,10 @@ export interface ProxierOptions {
 export class Proxier implements NodeProxy, Resource {
   readonly nodeName: string;
   readonly mode: ProxyMode;
+  readonly health: ProxyHealth;
+  readonly metrics: ProxyMetrics;
+  readonly #clock: Clock;
+  readonly #checks: NodePortChecks;
   readonly #state: RoutingState;
   readonly #ingress: Ingress;
   readonly #own: ReadonlySet<string>;
@@ -59,11 +72,22 @@ export class Proxier implements NodeProxy, Resource {
     this.#ingress = options.ingress;
     this.#state = new RoutingState({ nodeName, zone }, { startedAtMs: clock.wallNow() });
     this.#synced = this.#state.table;
+    this.#clock = clock;
+    const periods = options.periods ?? DEFAULT_SYNC_PERIODS;
+    this.health = new ProxyHealth(clock, periods.retryIntervalMs);
+    this.metrics = new ProxyMetrics(options.registry, clock, {
+      services: () => this.#state.pendingServices,
+      endpoints: () => this.#state.pendingEndpoints,
+    });
+    this.#checks = new NodePortChecks({
+      addresses: context.nodeIPs,
+      health: this.health,
+      clock,
+      events: options.events,
+    });
     this.#own = new Set(context.nodeIPs);
     this.#pods = new AddressMatcher(options.podCIDRs);
-    this.#runner = new SyncRunner(clock, options.periods ?? DEFAULT_SYNC_PERIODS, () =>
-      this.#sync(),
-    );
+    this.#runner = new SyncRunner(clock, periods, () => this.#sync());
     this.#plan = new ListenerPlan(mode);
     this.#routes = new ConnectionRoutes(context, dialer);
     const maxFlows = options.maxUdpFlows;
@@ -92,21 +116,25 @@ export class Proxier implements NodeProxy, Resource {
 
   setService(service: Service): void {
     this.#state.setService(service);
+    this.metrics.serviceChanged();
     this.#changed();
   }
 
   deleteService(meta: { readonly namespace?: string; readonly name?: string }): void {
     this.#state.deleteService(meta);
+    this.metrics.serviceChanged();
     this.#changed();
   }
 
   setSlice(slice: EndpointSlice): void {
     this.#state.setSlice(slice);
+    this.metrics.endpointChanged();
     this.#changed();
   }
 
   deleteSlice(slice: EndpointSlice): void {
     this.#state.deleteSlice(slice);
+    this.metrics.endpointChanged();
     this.#changed();
   }
 
@@ -143,29 +171,56 @@ export class Proxier implements NodeProxy, Resource {
     this.#runner.stop();
     this.#ingress.leave(this);
     this.#udp.endAll();
-    await Promise.all([this.mode.close(), this.#ingress.settled()]);
+    await Promise.all([this.mode.close(), this.#checks.close(), this.#ingress.settled()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  /** Once all listeners are in step with what was synced, or their problems reported. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#ingress.settled(), this.#checks.settled()]);
+  }
+
   #changed(): void {
+    this.health.queued();
     if (this.#awaited.size === 0) this.#runner.request();
   }
 
   #sync(): void {
+    const startedAt = this.#clock.now();
     const before = this.#synced;
-    const { table } = this.#state.build();
+    const { table, triggeredAtMs } = this.#state.build();
     this.#synced = table;
     this.mode.update(table);
-    for (const { kind, spot, what } of this.#plan.next(before, table))
+    this.#listen(before, table);
+    this.#checks.update(table.healthCheckNodePorts);
+    this.#reconcileFlows();
+    this.health.updated();
+    this.metrics.synced({
+      before,
+      after: table,
+      full: before.version === 0,
+      startedAt,
+      triggeredAtMs,
+    });
+  }
+
+  #listen(before: RoutingTable, after: RoutingTable): void {
+    for (const { kind, spot, what } of this.#plan.next(before, after))
       if (kind === 'claim') this.#ingress.claim(spot, this, what);
       else {
         this.#ingress.release(spot, this);
         if (spot.protocol === 'UDP') this.#udp.endAllTo(spot);
       }
+  }
+
+  #reconcileFlows(): void {
+    const startedAt = this.#clock.now();
+    const known = this.#udp.counters.stale;
     this.#udp.endStale((flow) => !this.#serves(flow));
+    this.metrics.reconciled(startedAt, this.#udp.counters.stale - known);
   }
 
   /** True while the flow's endpoint serves what the client dialled; policies and hints do not matter. */

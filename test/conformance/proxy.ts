@@ -205,6 +205,25 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
       expect(await client.ask(VIP)).toBe(`${ON_B} ${source}`);
     });
 
+    test('a check port tells load balancers where the endpoints are', async () => {
+      await using cluster = await startCluster(mode);
+      const shape = {
+        type: 'LoadBalancer' as const,
+        externalTrafficPolicy: 'Local' as const,
+        healthCheckNodePort: 31_201,
+      };
+      await cluster.apply(web(shape), webSlice([endpoint(ON_A, 'a'), endpoint(ON_B, 'b', 'dead')]));
+      const check = async (address: string): Promise<[number, string | null]> => {
+        const response = await fetch(`http://${address}:31201/`);
+        await response.text();
+        return [response.status, response.headers.get('x-load-balancing-endpoint-weight')];
+      };
+      expect(await check(NODE_A)).toEqual([200, '1']);
+      expect(await check(NODE_B)).toEqual([503, '0']);
+      await cluster.remove(web());
+      expect(await meet({ address: NODE_A, port: 31_201 })).toBe('ECONNREFUSED');
+    });
+
     test('a port that is taken is reported with a remedy, and had when it is free', async () => {
       const squatter = createServer();
       squatter.listen(VIP.port, VIP.address);

@@ -6,6 +6,7 @@ import type { Service } from '../../../src/api/types/core.ts';
 import type { EndpointSlice } from '../../../src/api/types/discovery.ts';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { type Cidr, parseCidr } from '../../../src/base/ip.ts';
+import { createMetrics } from '../../../src/base/metrics.ts';
 import { seededRandom } from '../../../src/base/random.ts';
 import { directDialer } from '../../../src/proxy/dialer.ts';
 import { netTransport } from '../../../src/proxy/engine/net-transport.ts';
@@ -14,6 +15,7 @@ import type { SocketAddress } from '../../../src/proxy/flow.ts';
 import { Ingress } from '../../../src/proxy/ingress.ts';
 import type { ListenProblem, Spot } from '../../../src/proxy/listen-problem.ts';
 import { PROXY_MODES } from '../../../src/proxy/modes/mode-table.ts';
+import type { ListenerEvents } from '../../../src/proxy/listener-table.ts';
 import { nodeContext } from '../../../src/proxy/node-context.ts';
 import { Proxier } from '../../../src/proxy/proxier.ts';
 import type { ProxyModeName } from '../../../src/proxy/proxy-mode.ts';
@@ -68,14 +70,11 @@ class ProxyCluster implements AsyncDisposable {
 
   constructor(mode: ProxyModeName, clock: Clock) {
     this.engine = new StreamEngine({ transport: netTransport, clock: systemClock });
-    this.ingress = new Ingress({
-      engine: this.engine,
-      clock,
-      events: {
-        problem: (problem) => this.problems.push(problem),
-        solved: (spot) => this.solved.push(spot),
-      },
-    });
+    const events: ListenerEvents = {
+      problem: (problem) => this.problems.push(problem),
+      solved: (spot) => this.solved.push(spot),
+    };
+    this.ingress = new Ingress({ engine: this.engine, clock, events });
     this.proxiers = NODES.map(({ name, address, pods }) => {
       const context = nodeContext({
         nodeIPs: [address],
@@ -92,6 +91,8 @@ class ProxyCluster implements AsyncDisposable {
         ingress: this.ingress,
         dialer: directDialer,
         clock: systemClock,
+        registry: createMetrics(),
+        events,
       });
     });
     for (const proxier of this.proxiers) {
@@ -157,7 +158,7 @@ class ProxyCluster implements AsyncDisposable {
 
   async #synced(): Promise<void> {
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-    await this.ingress.settled();
+    await Promise.all(this.proxiers.map((proxier) => proxier.settled()));
   }
 }
 
