@@ -2,7 +2,6 @@
 // ENGINE is handle or net for the bare engine, or a proxy mode for everything around it.
 import { systemClock } from '../../src/base/clock.ts';
 import { parseCidr } from '../../src/base/ip.ts';
-import { createMetrics } from '../../src/base/metrics.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { directDialer } from '../../src/proxy/dialer.ts';
 import { createEngine } from '../../src/proxy/engine/create-engine.ts';
@@ -50,8 +49,6 @@ async function serveService(mode: ProxyModeName): Promise<void> {
     ingress,
     dialer: directDialer,
     clock: systemClock,
-    registry: createMetrics(),
-    events,
   });
   proxier.setService({
     apiVersion: 'v1',

@@ -25,6 +25,8 @@ const MAX_REMEMBERED = 16_384;
  * or host the client's address is, else the first.
  */
 export class Ingress implements Resource {
+  /** Who hears of ports that cannot be had. */
+  readonly events: ListenerEvents;
   readonly #listeners: ListenerTable<NodeProxy>;
   readonly #nodes: NodeProxy[] = [];
   /** Whose address it is; null: nobody's. */
@@ -36,6 +38,7 @@ export class Ingress implements Resource {
     readonly events: ListenerEvents;
   }) {
     const { engine } = options;
+    this.events = options.events;
     this.#listeners = new ListenerTable({
       clock: options.clock,
       events: options.events,

@@ -3,7 +3,7 @@ import type { EndpointSlice } from '../api/types/discovery.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Cidr } from '../base/ip.ts';
 import type { Resource } from '../base/lifetime.ts';
-import type { Metrics } from '../base/metrics.ts';
+import { createMetrics, type Metrics } from '../base/metrics.ts';
 import { RoutingState } from '../services/routing-state.ts';
 import { nodePortKey, portKey, type RoutingTable } from '../services/routing-table.ts';
 import { AddressMatcher } from './address-matcher.ts';
@@ -14,7 +14,6 @@ import type { SocketAddress } from './flow.ts';
 import { NodePortChecks } from './health/node-port-checks.ts';
 import { ProxyHealth } from './health/proxy-health.ts';
 import type { Ingress, NodeProxy } from './ingress.ts';
-import type { ListenerEvents } from './listener-table.ts';
 import { ListenerPlan } from './listener-plan.ts';
 import { familyOf, type NodeContext } from './node-context.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
@@ -35,10 +34,8 @@ export interface ProxierOptions {
   readonly ingress: Ingress;
   readonly dialer: Dialer;
   readonly clock: Clock;
-  /** Takes kube-proxy's metrics. One registry a node. */
-  readonly registry: Metrics;
-  /** Hears of check ports that cannot be opened. */
-  readonly events: ListenerEvents;
+  /** Takes kube-proxy's metrics: one registry a node. Absent: one of its own. */
+  readonly registry?: Metrics;
   readonly periods?: SyncPeriods;
   readonly maxUdpFlows?: number;
 }
@@ -52,6 +49,7 @@ export class Proxier implements NodeProxy, Resource {
   readonly mode: ProxyMode;
   readonly health: ProxyHealth;
   readonly metrics: ProxyMetrics;
+  readonly registry: Metrics;
   readonly #clock: Clock;
   readonly #checks: NodePortChecks;
   readonly #state: RoutingState;
@@ -75,7 +73,8 @@ export class Proxier implements NodeProxy, Resource {
     this.#clock = clock;
     const periods = options.periods ?? DEFAULT_SYNC_PERIODS;
     this.health = new ProxyHealth(clock, periods.retryIntervalMs);
-    this.metrics = new ProxyMetrics(options.registry, clock, {
+    this.registry = options.registry ?? createMetrics();
+    this.metrics = new ProxyMetrics(this.registry, clock, {
       services: () => this.#state.pendingServices,
       endpoints: () => this.#state.pendingEndpoints,
     });
@@ -83,7 +82,7 @@ export class Proxier implements NodeProxy, Resource {
       addresses: context.nodeIPs,
       health: this.health,
       clock,
-      events: options.events,
+      events: this.#ingress.events,
     });
     this.#own = new Set(context.nodeIPs);
     this.#pods = new AddressMatcher(options.podCIDRs);

@@ -6,7 +6,6 @@ import type { Service } from '../../../src/api/types/core.ts';
 import type { EndpointSlice } from '../../../src/api/types/discovery.ts';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { type Cidr, parseCidr } from '../../../src/base/ip.ts';
-import { createMetrics } from '../../../src/base/metrics.ts';
 import { seededRandom } from '../../../src/base/random.ts';
 import { directDialer } from '../../../src/proxy/dialer.ts';
 import { netTransport } from '../../../src/proxy/engine/net-transport.ts';
@@ -91,8 +90,6 @@ class ProxyCluster implements AsyncDisposable {
         ingress: this.ingress,
         dialer: directDialer,
         clock: systemClock,
-        registry: createMetrics(),
-        events,
       });
     });
     for (const proxier of this.proxiers) {
