@@ -86,6 +86,13 @@ export class ObjectState {
     bucket.names = undefined;
   }
 
+  /** Takes an object away again, while loading. */
+  unload(key: StoreKey): void {
+    const bucket = this.#bucket(key.resource);
+    bucket.objects.delete(key.name);
+    bucket.names = undefined;
+  }
+
   /** Ends loading: watches may start at `revision`, not before. */
   loaded(revision: number): void {
     this.#revision = revision;
@@ -111,6 +118,11 @@ export class ObjectState {
     if (previous === undefined) bucket.names = undefined;
     this.#publish(bucket, { type: 'put', revision, key, object: stored, previous });
     return stored;
+  }
+
+  /** Changes elsewhere moved the revision on. */
+  advanceTo(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision);
   }
 
   watch(resource: string, afterRevision: number, listener: Listener): WatchOutcome {

@@ -1,0 +1,266 @@
+import { Etcd3, type IWatchResponse, type Watcher } from 'etcd3';
+import { isJsonObject } from '../../api/json.ts';
+import { KINDS } from '../../api/kinds.ts';
+import type { KubeObject } from '../../api/types/meta.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { errorMessage, PodwireError } from '../../base/errors.ts';
+import { Lifetime } from '../../base/lifetime.ts';
+import type { Logger } from '../../base/log.ts';
+import { ObjectState } from './object-state.ts';
+import type {
+  CommitOutcome,
+  Store,
+  StoreEvent,
+  StoreKey,
+  StoreWrite,
+  WatchOutcome,
+} from './store.ts';
+
+export interface EtcdStoreOptions {
+  /** `http://127.0.0.1:2379`. */
+  readonly endpoints: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly historyEvents?: number;
+}
+
+const ROOT = '/registry/';
+/** How long etcd may take before a commit counts as failed. */
+const CALL_TIMEOUT_MS = 10_000;
+const MIN_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 10_000;
+
+/**
+ * etcd, with the keys Kubernetes uses and JSON values. Every change is an etcd transaction; what is read and
+ * watched here follows etcd's own watch, so that changes by others are seen too. Owns the connection.
+ */
+export class EtcdStore implements Store {
+  readonly #options: EtcdStoreOptions;
+  readonly #client: Etcd3;
+  readonly #state: ObjectState;
+  readonly #lifetime = new Lifetime('etcd store');
+  readonly #waiting = new Set<{ readonly revision: number; readonly resolve: () => void }>();
+  #watcher: Watcher | undefined;
+  #resyncing: Promise<void> = Promise.resolve();
+
+  private constructor(options: EtcdStoreOptions, client: Etcd3) {
+    this.#options = options;
+    this.#client = client;
+    this.#state = new ObjectState(options);
+    this.#lifetime.defer(async () => {
+      await this.#watcher?.cancel().catch(() => {});
+      client.close();
+      for (const { resolve } of this.#waiting) resolve();
+      await this.#resyncing;
+    });
+  }
+
+  /** Reads what is there. Throws a PodwireError (`store-failed`) when etcd cannot be reached. */
+  static async open(options: EtcdStoreOptions): Promise<EtcdStore> {
+    const client = new Etcd3({
+      hosts: [...options.endpoints],
+      defaultCallOptions: () => ({ deadline: options.clock.wallNow() + CALL_TIMEOUT_MS }),
+    });
+    const store = new EtcdStore(options, client);
+    try {
+      const { objects, revision } = await store.#readAll();
+      for (const { key, object, modRevision } of objects)
+        store.#state.load(key, object, modRevision);
+      store.#state.loaded(revision);
+      await store.#follow();
+      return store;
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw new PodwireError(
+        'store-failed',
+        `cannot use etcd at ${options.endpoints.join(', ')}: ${errorMessage(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  get revision(): number {
+    return this.#state.revision;
+  }
+
+  get(key: StoreKey): KubeObject | undefined {
+    return this.#state.get(key);
+  }
+
+  list(resource: string, namePrefix?: string): readonly KubeObject[] {
+    return this.#state.list(resource, namePrefix);
+  }
+
+  watch(
+    resource: string,
+    afterRevision: number,
+    listener: (event: StoreEvent) => void,
+  ): WatchOutcome {
+    return this.#state.watch(resource, afterRevision, listener);
+  }
+
+  async commit(write: StoreWrite): Promise<CommitOutcome> {
+    if (this.#lifetime.ended) throw new PodwireError('store-failed', 'the store is closed');
+    const previous = this.#state.get(write.key);
+    const { succeeded, revision } = await this.#transact(write);
+    if (!succeeded) {
+      // Somebody else wrote it: what they wrote is on its way to us.
+      await this.#seen(revision);
+      return { kind: 'conflict', current: this.#state.get(write.key) };
+    }
+    await this.#seen(revision);
+    const object = write.object ?? previous;
+    if (object === undefined) return { kind: 'conflict', current: undefined };
+    return { kind: 'committed', object: stamped(object, revision), revision };
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  async #transact(write: StoreWrite): Promise<{ succeeded: boolean; revision: number }> {
+    const key = etcdKey(write.key);
+    if (write.object === undefined && write.expected === 0)
+      return { succeeded: false, revision: this.#state.revision };
+    const operation =
+      write.object === undefined
+        ? this.#client.delete().key(key)
+        : this.#client.put(key).value(JSON.stringify(write.object));
+    try {
+      const { succeeded, header } = await this.#client
+        .if(key, 'Mod', '==', write.expected)
+        .then(operation)
+        .commit();
+      return { succeeded, revision: succeeded ? Number(header.revision) : this.#state.revision };
+    } catch (error) {
+      throw new PodwireError('store-failed', `etcd: ${errorMessage(error)}`, { cause: error });
+    }
+  }
+
+  /** Resolves when our watch has delivered this revision, or the store has ended. */
+  #seen(revision: number): Promise<void> {
+    if (revision <= this.#state.revision || this.#lifetime.ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.add({ revision, resolve });
+    });
+  }
+
+  async #readAll(): Promise<{ readonly objects: StoredEntry[]; readonly revision: number }> {
+    const response = await this.#client.getAll().prefix(ROOT).exec();
+    return {
+      objects: response.kvs.flatMap(({ key, value, mod_revision: modRevision }) => {
+        const entry = parseEntry(key, value, Number(modRevision));
+        return entry === undefined ? [] : [entry];
+      }),
+      revision: Number(response.header.revision),
+    };
+  }
+
+  async #follow(): Promise<void> {
+    const watcher = await this.#client
+      .watch()
+      .prefix(ROOT)
+      .startRevision(String(this.#state.revision + 1))
+      .create();
+    this.#watcher = watcher;
+    watcher.on('data', (response) => this.#apply(response));
+    watcher.on('disconnected', (error) =>
+      this.#options.logger.warn({ error: errorMessage(error) }, 'etcd is away; trying again'),
+    );
+    // etcd cancelled the watch: its history no longer reaches back to where we are.
+    watcher.on('error', (error) => {
+      this.#resyncing = this.#resync(errorMessage(error));
+    });
+  }
+
+  #apply(response: IWatchResponse): void {
+    for (const { type, kv } of response.events) {
+      const revision = Number(kv.mod_revision);
+      const key = parseKey(kv.key.toString());
+      if (key === undefined) continue;
+      const entry = type === 'Put' ? parseEntry(kv.key, kv.value, revision) : undefined;
+      if (type === 'Delete' || entry !== undefined) this.#state.apply(key, entry?.object, revision);
+      else this.#options.logger.warn({ key: kv.key.toString() }, 'etcd value is not an object');
+    }
+    this.#advance(Number(response.header.revision));
+  }
+
+  #advance(revision: number): void {
+    this.#state.advanceTo(revision);
+    for (const waiter of this.#waiting)
+      if (waiter.revision <= this.#state.revision) {
+        this.#waiting.delete(waiter);
+        waiter.resolve();
+      }
+  }
+
+  /** Reads everything again and tells watchers the differences. */
+  async #resync(why: string): Promise<void> {
+    const { logger, clock } = this.#options;
+    const { signal } = this.#lifetime;
+    for (
+      let backoffMs = MIN_BACKOFF_MS;
+      !signal.aborted;
+      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)
+    )
+      try {
+        logger.warn({ why }, 'etcd watch ended; reading everything again');
+        const { objects, revision } = await this.#readAll();
+        const present = new Set(objects.map(({ key }) => etcdKey(key)));
+        for (const { key } of this.#state.entries())
+          if (!present.has(etcdKey(key))) this.#state.apply(key, undefined, revision);
+        for (const { key, object, modRevision } of objects)
+          if (Number(this.#state.get(key)?.metadata.resourceVersion ?? 0) !== modRevision)
+            this.#state.apply(key, object, modRevision);
+        this.#advance(revision);
+        await this.#follow();
+        return;
+      } catch (error) {
+        logger.warn({ error: errorMessage(error), backoffMs }, 'etcd cannot be read');
+        await sleep(clock, backoffMs, signal).catch(() => {});
+      }
+  }
+}
+
+interface StoredEntry {
+  readonly key: StoreKey;
+  readonly object: KubeObject;
+  readonly modRevision: number;
+}
+
+/** The longest first: `services/specs` before anything called `services`. */
+const PREFIXES: readonly string[] = KINDS.map(({ storagePrefix }) => storagePrefix).toSorted(
+  (a, b) => b.length - a.length,
+);
+
+function etcdKey({ resource, name }: StoreKey): string {
+  return `${ROOT}${resource}/${name}`;
+}
+
+/** Undefined for what other programs keep below the same root. */
+function parseKey(text: string): StoreKey | undefined {
+  const rest = text.slice(ROOT.length);
+  const resource = PREFIXES.find((prefix) => rest.startsWith(`${prefix}/`));
+  return resource === undefined ? undefined : { resource, name: rest.slice(resource.length + 1) };
+}
+
+function parseEntry(key: Buffer, value: Buffer, modRevision: number): StoredEntry | undefined {
+  const parsed = parseKey(key.toString());
+  if (parsed === undefined) return undefined;
+  try {
+    const object: unknown = JSON.parse(value.toString());
+    return isJsonObject(object) && isJsonObject(object['metadata'])
+      ? { key: parsed, object: object as unknown as KubeObject, modRevision }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function stamped(object: KubeObject, revision: number): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}
