@@ -11,13 +11,17 @@ import type { TcpConfig } from '../netstack/tcp/tcp-config.ts';
 import { TcpStream } from '../netstack/tcp-stream.ts';
 import type { MacAddress } from '../wire/mac.ts';
 import { VXLAN_HEADER_BYTES } from '../wire/vxlan.ts';
+import { type DatagramChannel, openChannel } from './datagram-channel.ts';
 import { desiredEntries, type LocalNode, vxlanDevice } from './desired-entries.ts';
 import { failedStream } from './failed-stream.ts';
 import type { RouteEntry } from './forwarding-entries.ts';
 import type { Lease } from './lease.ts';
+import type { LinkFaults } from './link-faults.ts';
+import { type LinkDirection, LinkShaper } from './link-shaper.ts';
 import { overlayMtu } from './mtu.ts';
 import type { NetConf } from './net-conf.ts';
 import { type OverlayChanges, OverlayTables } from './overlay-tables.ts';
+import { type PodDatagramCounters, type PodDatagramDialer, PodDatagrams } from './pod-datagrams.ts';
 import { type PodDialer, PodGate, type PodGateCounters } from './pod-gate.ts';
 import { RouteLookup } from './route-lookup.ts';
 import { StackDriver } from './stack-driver.ts';
@@ -43,6 +47,7 @@ export interface OverlayNodeOptions {
   /** The MAC that the node had before, if any: keeping it spares its peers a change. */
   readonly vtepMac?: MacAddress | undefined;
   readonly dialPod: PodDialer;
+  readonly dialPodDatagrams: PodDatagramDialer;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -68,6 +73,7 @@ export interface OverlayCounters {
   readonly peers: ReadonlyMap<string, Readonly<PeerCounters>>;
   readonly drops: ReadonlyMap<DropReason | VtepDropReason, number>;
   readonly gate: Readonly<PodGateCounters> | undefined;
+  readonly datagrams: Readonly<PodDatagramCounters> | undefined;
   readonly connections: number;
 }
 
@@ -84,6 +90,8 @@ interface Tunnel {
   readonly driver: StackDriver;
   readonly vtep: Vtep;
   readonly gate: PodGate;
+  readonly datagrams: PodDatagrams;
+  readonly shaper: LinkShaper;
 }
 
 /**
@@ -195,6 +203,7 @@ export class OverlayNode implements Resource {
     if (value === undefined) return;
     this.#pods.delete(value);
     this.#tunnel?.gate.removePod(value);
+    this.#tunnel?.datagrams.removePod(value);
     this.#tunnel?.driver.stack.removeAddress(value);
   }
 
@@ -237,6 +246,32 @@ export class OverlayNode implements Resource {
     return stream;
   }
 
+  /**
+   * Datagrams to and from a pod of another node, through the tunnel; the source as with {@link connect}. Undefined where
+   * there is no tunnel or no port is left.
+   */
+  openChannel(
+    target: { readonly sourceAddress: string; readonly address: string; readonly port: number },
+    receive: (message: Uint8Array) => void,
+  ): DatagramChannel | undefined {
+    const address = parseIpv4(target.address);
+    if (this.#tunnel === undefined || address === undefined || this.#lifetime.ended)
+      return undefined;
+    const source = this.#sourceFor(target.sourceAddress);
+    return openChannel(this.#tunnel.driver, { source, address, port: target.port }, receive);
+  }
+
+  /**
+   * What is wrong with the link to or from a node (by its public address) or, for `*`, with all others; undefined heals
+   * it. Throws a RangeError that names the field. No effect with host-gw, which has no link of its own.
+   */
+  setFaults(peer: string, direction: LinkDirection, faults: LinkFaults | undefined): void {
+    if (this.#tunnel === undefined) return;
+    const { shaper, vtep } = this.#tunnel;
+    shaper.setFaults(peer, direction, faults);
+    vtep.setHook(shaper.isIdle ? undefined : shaper);
+  }
+
   counters(): OverlayCounters {
     const tunnel = this.#tunnel;
     return {
@@ -247,6 +282,7 @@ export class OverlayNode implements Resource {
         ...(tunnel?.driver.stack.drops.counts() ?? []),
       ]),
       gate: tunnel?.gate.counters,
+      datagrams: tunnel?.datagrams.counters,
       connections: tunnel?.driver.stack.tcp.connectionCount ?? 0,
     };
   }
@@ -289,7 +325,7 @@ async function openTunnel(
   mac: MacAddress,
   pods: ReadonlySet<number>,
 ): Promise<Tunnel> {
-  const { conf, clock, publicIp, subnet, dialPod } = options;
+  const { conf, clock, publicIp, subnet, dialPod, dialPodDatagrams } = options;
   if (conf.backend.type !== 'vxlan') throw new TypeError('only vxlan has a tunnel');
   const { vni, port, learning } = conf.backend;
   const driver = new StackDriver({
@@ -310,6 +346,8 @@ async function openTunnel(
   driver.stack.addAddress(Number(subnet.base));
   const isPod = (address: number): boolean => pods.has(address);
   const gate = new PodGate({ driver, netInterface: device, clock, dialPod, isPod });
+  const datagrams = new PodDatagrams({ driver, clock, dialPodDatagrams, isPod });
+  const shaper = new LinkShaper({ clock, random: options.random.fork('faults') });
   const vtep = await Vtep.open({
     address: publicIp,
     port,
@@ -318,13 +356,19 @@ async function openTunnel(
     learning,
     checkPeers: options.checkPeers ?? false,
     onFrame: (bytes, from, to) => {
-      if (!gate.intercept(bytes, from, to)) driver.process(device, bytes, from, to);
+      if (gate.intercept(bytes, from, to)) return;
+      datagrams.look(bytes, from, to);
+      driver.process(device, bytes, from, to);
     },
   });
   lifetime.own(vtep);
   lifetime.defer(() => driver.end());
-  lifetime.defer(() => gate.end());
-  return { device, driver, vtep, gate };
+  lifetime.defer(() => {
+    gate.end();
+    datagrams.end();
+    shaper.end();
+  });
+  return { device, driver, vtep, gate, datagrams, shaper };
 }
 
 function cidrContainsText(cidr: Cidr, address: string): boolean {

@@ -1,4 +1,5 @@
 import type { VxlanError } from '../wire/vxlan.ts';
+import type { LinkLossReason } from './link-faults.ts';
 
 /** Why a VTEP let a frame go no further: a closed set, one counter each. */
 export type VtepDropReason =
@@ -19,7 +20,9 @@ export type VtepDropReason =
   /** In: no whole inner Ethernet header. */
   | 'inner-truncated'
   /** In: from a host that no lease names, where that is checked. */
-  | 'unknown-peer';
+  | 'unknown-peer'
+  /** Either way: by a fault that somebody asked for. */
+  | LinkLossReason;
 
 /** Sees every dropped frame, from the VXLAN header on. */
 export type VtepDropObserver = (reason: VtepDropReason, datagram: Uint8Array) => void;

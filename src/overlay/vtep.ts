@@ -5,15 +5,29 @@ import type { Clock } from '../base/clock.ts';
 import { ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import { type MacAddress, readMac } from '../wire/mac.ts';
 import { decodeVxlan, encodeVxlan, VXLAN_HEADER_BYTES, type VxlanHeader } from '../wire/vxlan.ts';
+import type { LinkLossReason } from './link-faults.ts';
 import { LearnedMacs } from './learned-macs.ts';
 import { bindUdp, closeUdp, createUdpSocket } from './udp-socket.ts';
 import { VtepDrops, type VtepDropReason } from './vtep-drops.ts';
 import { type PeerCounters, VtepPeer } from './vtep-peer.ts';
 
-/** What may stand between a VTEP and the network: faults. Each calls `pass` now, later, several times or never. */
+/** Counts a frame that a fault took. */
+export type DropLinked = (reason: LinkLossReason, datagram: Uint8Array) => void;
+
+/** What may stand between a VTEP and the network: faults. Calls `pass` now, later, several times, or `drop`. */
 export interface LinkHook {
-  outbound(peer: string, datagram: Uint8Array, pass: (datagram: Uint8Array) => void): void;
-  inbound(peer: string, datagram: Uint8Array, pass: (datagram: Uint8Array) => void): void;
+  outbound(
+    peer: string,
+    datagram: Uint8Array,
+    pass: (datagram: Uint8Array) => void,
+    drop: DropLinked,
+  ): void;
+  inbound(
+    peer: string,
+    datagram: Uint8Array,
+    pass: (datagram: Uint8Array) => void,
+    drop: DropLinked,
+  ): void;
 }
 
 /** Sees what a VTEP sends and receives, from the VXLAN header on, and what it drops. */
@@ -165,7 +179,12 @@ export class Vtep implements Resource {
     encodeVxlan(packet, 0, this.#header);
     if (this.#hook === undefined) this.#transmit(peer, packet);
     else
-      this.#hook.outbound(formatIp(peer.address), packet, (passed) => this.#transmit(peer, passed));
+      this.#hook.outbound(
+        formatIp(peer.address),
+        packet,
+        (passed) => this.#transmit(peer, passed),
+        this.#dropLinked,
+      );
   }
 
   /** Nothing is in progress that could be drained: the same as ending now. */
@@ -198,8 +217,15 @@ export class Vtep implements Resource {
   #onMessage(datagram: Uint8Array, from: RemoteInfo): void {
     if (this.#hook === undefined) this.#receive(datagram, from.address);
     else
-      this.#hook.inbound(from.address, datagram, (passed) => this.#receive(passed, from.address));
+      this.#hook.inbound(
+        from.address,
+        datagram,
+        (passed) => this.#receive(passed, from.address),
+        this.#dropLinked,
+      );
   }
+
+  readonly #dropLinked: DropLinked = (reason, datagram) => this.#drops.drop(reason, datagram);
 
   #receive(datagram: Uint8Array, from: string): void {
     if (this.#ended !== undefined) return;

@@ -41,6 +41,7 @@ const node = await OverlayNode.open({
   acceptPartialChecksums: settings.acceptPartialChecksums,
   dialPod: ({ port }) =>
     connect({ host: '127.0.0.1', port: SERVER_PORTS[port] ?? port, allowHalfOpen: true }),
+  dialPodDatagrams: () => ({ send: () => undefined, close: () => undefined }),
   clock: systemClock,
   random: seededRandom('overlay-peer'),
   log: createLogger({ level: 'warn', format: 'json' }),
