@@ -5,6 +5,7 @@ import { registerBench } from './bench.ts';
 import { registerDemo } from './demo.ts';
 import { packageInfo } from './package-info.ts';
 import { registerDns } from './dns.ts';
+import { registerExplain } from './explain.ts';
 import { CommandError, EXIT, processTerminal } from './terminal.ts';
 import { registerUp } from './up.ts';
 
@@ -29,6 +30,7 @@ Start here:
   registerDemo(program, processTerminal);
   registerBench(program, processTerminal);
   registerDns(program, processTerminal);
+  registerExplain(program, processTerminal);
   program
     .command('version')
     .summary('print the version')

@@ -51,8 +51,8 @@ export function nodeContext(
 /** What a mode does with node ports where the configuration leaves it open. */
 export interface NodePortHabits {
   readonly addresses: 'all' | 'primary';
-  /** True: 127.0.0.1 answers too, when configuration allows. IPv6 loopback never does. */
-  readonly localhost: boolean;
+  /** Whether 127.0.0.1 may answer too; `optional`: as configured. IPv6 loopback never does. */
+  readonly localhost: 'never' | 'optional' | 'always';
 }
 
 /** A {@link NodeContext} made ready for questions about single addresses. */
@@ -127,7 +127,8 @@ function nodePortIPs(context: NodeContext, family: IpFamily, habits: NodePortHab
 }
 
 function answersOnLocalhost(context: NodeContext, habits: NodePortHabits): boolean {
-  if (!habits.localhost || !context.localhostNodePorts) return false;
+  if (habits.localhost === 'never') return false;
+  if (habits.localhost === 'optional' && !context.localhostNodePorts) return false;
   const blocks = nodePortBlocks(context, 'IPv4');
   if (blocks === 'primary') return false;
   if (blocks === 'default') return habits.addresses === 'all';

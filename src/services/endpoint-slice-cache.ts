@@ -106,7 +106,7 @@ function addSlice(
     const endpoints = merged.get(key) ?? new Map<string, Endpoint>();
     merged.set(key, endpoints);
     for (const source of slice.endpoints ?? []) {
-      const address = canonicalAddress(source.addresses[0], family);
+      const address = canonicalAddress(source.addresses?.[0], family);
       if (address === undefined) continue;
       const endpoint = endpointOf(source, address, port.port);
       if (!endpoints.has(endpoint.key) || endpoint.nodeName === nodeName)

@@ -20,7 +20,7 @@ export function createIptablesMode(options: ModeOptions): ProxyMode {
 
 const IPTABLES: NetfilterStyle = {
   name: 'iptables',
-  nodePorts: { addresses: 'all', localhost: true },
+  nodePorts: { addresses: 'all', localhost: 'optional' },
   guardFirst: false,
   createMemory: () => new RecentList(),
   unmatched,

@@ -32,7 +32,7 @@ import {
 import { traceCategory } from './trace-category.ts';
 import { VirtualServers } from './virtual-servers.ts';
 
-const NODE_PORTS = { addresses: 'all', localhost: false } as const;
+const NODE_PORTS = { addresses: 'all', localhost: 'never' } as const;
 
 /** Below the director's 300 s for UDP and 900 s for established TCP. */
 const KEEP_ALIVE_INTERVAL_MS = 240_000;

@@ -27,7 +27,7 @@ export function createNftablesMode(options: ModeOptions): ProxyMode {
 
 const NFTABLES: Omit<NetfilterStyle, 'unmatched'> = {
   name: 'nftables',
-  nodePorts: { addresses: 'primary', localhost: false },
+  nodePorts: { addresses: 'primary', localhost: 'never' },
   guardFirst: true,
   createMemory: () => new TimeoutSet(),
   draw,

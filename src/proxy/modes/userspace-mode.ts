@@ -12,7 +12,7 @@ import type { ModeOptions } from './mode-options.ts';
 import { RoundRobinBalancer } from './round-robin-balancer.ts';
 import { describeDestination, describeKind, equalShares, REFUSAL, type Refusal } from './route.ts';
 
-const NODE_PORTS = { addresses: 'all', localhost: true } as const;
+const NODE_PORTS = { addresses: 'all', localhost: 'always' } as const;
 
 /** One try after the other, each with the next endpoint (EndpointDialTimeouts). */
 const DIAL_TIMEOUTS_MS = [250, 500, 1000, 2000] as const;

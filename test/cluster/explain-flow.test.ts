@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { type ExplainFlags, explainFlow } from '../../src/cluster/explain-flow.ts';
+
+const MANIFEST = `
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: shop }
+spec: { clusterIP: 10.96.0.10, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: discovery.k8s.io/v1
+    kind: EndpointSlice
+    metadata: { name: web-1, namespace: shop, labels: { kubernetes.io/service-name: web } }
+    addressType: IPv4
+    ports: [{ name: http, port: 8080, protocol: TCP }]
+    endpoints:
+      - { addresses: [10.244.1.10], nodeName: node-1, conditions: { ready: true } }
+      - { addresses: [10.244.2.10], nodeName: node-2 }
+  - apiVersion: v1
+    kind: Node
+    metadata: { name: node-1 }
+    spec: { podCIDR: 10.244.1.0/24 }
+    status: { addresses: [{ type: InternalIP, address: 192.0.2.10 }] }
+  - apiVersion: v1
+    kind: ConfigMap
+    metadata: { name: of-no-interest }
+`;
+
+const FLAGS: ExplainFlags = {
+  node: 'node-1',
+  nodeIPs: [],
+  proxyMode: 'iptables',
+  from: '10.244.1.20',
+  to: '10.96.0.10:80',
+  masqueradeAll: false,
+  localhostNodePorts: true,
+};
+
+function ask(flags: Partial<ExplainFlags> = {}, text: string = MANIFEST) {
+  return explainFlow([{ path: 'cluster.yaml', text }], { ...FLAGS, ...flags });
+}
+
+describe('explainFlow', () => {
+  test('answers from manifests', async () => {
+    expect(await ask()).toMatchObject({
+      kind: 'explained',
+      warnings: [],
+      explanation: {
+        verdict: 'forward',
+        endpoints: [
+          { address: '10.244.1.10:8080', probability: 0.5, snat: false },
+          { address: '10.244.2.10:8080', probability: 0.5, snat: false },
+        ],
+        steps: [
+          { text: 'nat KUBE-SERVICES: 10.96.0.10:80/TCP is a cluster IP' },
+          { text: 'cluster endpoints', details: { usable: 2, known: 2 } },
+        ],
+      },
+    });
+  });
+
+  test.each([
+    ['cluster-cidr=10.0.0.0/8', '10.244.2.20', false],
+    ['node-cidr', '10.244.2.20', true],
+    ['node-cidr', '10.244.1.20', false],
+    ['bridge-interface=cni0', '10.244.2.20', true],
+    ['interface-name-prefix=veth', '10.244.1.20', false],
+    ['ClusterCIDR=10.0.0.0/8', '192.0.2.77', true],
+    ['none', '192.0.2.77', false],
+  ])('--detect-local %s, from %s: SNAT %s', async (detectLocal, from, snat) => {
+    expect(await ask({ detectLocal, from })).toMatchObject({
+      explanation: { endpoints: [{ snat }, { snat }] },
+    });
+  });
+
+  test('in the loopback plan only 127.0.0.1 is the node itself', async () => {
+    const moved = MANIFEST.replaceAll('10.244.', '127.244.').replaceAll('192.0.2.', '127.18.0.');
+    const outcome = await ask(
+      { from: '127.244.1.20', detectLocal: 'cluster-cidr=127.244.0.0/16' },
+      moved,
+    );
+    expect(outcome).toMatchObject({
+      explanation: { endpoints: [{ snat: false }, { snat: false }] },
+    });
+  });
+
+  test.each([
+    [{ proxyMode: 'ebpf' }, '--proxy-mode: "ebpf" is no proxy mode; use one of iptables'],
+    [{ node: 'node-9' }, '--node: "node-9" is not among the Nodes: node-1'],
+    [{ nodeIPs: ['192.0.2'] }, '--node-ip: "192.0.2" is no IP address'],
+    [{ to: '10.96.0.10' }, '--to: "10.96.0.10" names no port'],
+    [{ to: '10.96.0.10:80/icmp' }, '--to: "icmp" is no protocol'],
+    [{ to: '10.96.0.10:70000' }, '--to: port 70000 is out of range'],
+    [{ from: 'client' }, '--from: "client" is no address'],
+    [{ from: '2001:db8::1' }, '--from: "2001:db8::1" and "10.96.0.10:80" are of different IP'],
+    [{ detectLocal: 'magic' }, '--detect-local: "magic" is no detector'],
+    [{ detectLocal: 'cluster-cidr=10.0.0.0' }, '--detect-local: "10.0.0.0" is no block'],
+    [{ nodePortAddresses: 'eth0' }, '--nodeport-addresses: "eth0" is no block'],
+    [{ ipvsScheduler: 'fastest' }, '--ipvs-scheduler: scheduler "fastest" is unknown'],
+  ])('%j is refused', async (flags, problem) => {
+    expect(await ask(flags)).toMatchObject({
+      kind: 'invalid',
+      problems: [expect.stringContaining(problem)],
+    });
+  });
+
+  test('says where a manifest is wrong, and leaves unknown kinds alone', async () => {
+    const wrong = `${MANIFEST}\n---\napiVersion: v1\nkind: Service\nmetadata: { name: x }\nspec: { ports: 80 }\n`;
+    expect(await ask({}, wrong)).toMatchObject({
+      kind: 'invalid',
+      problems: [expect.stringContaining('Service: ')],
+    });
+    const more = `${MANIFEST}\n---\napiVersion: example.org/v1\nkind: Widget\nmetadata: { name: x }\n`;
+    expect(await ask({}, more)).toMatchObject({
+      kind: 'explained',
+      warnings: [expect.stringContaining('Widget')],
+    });
+  });
+});
