@@ -97,6 +97,7 @@ metadata: { name: one-liner, labels: { app: one-liner }, annotations: { podwire.
 spec:
   containers:
     - name: node
+      image: node:20
       command: [node, -e, "require('http').createServer((q, r) => r.end('from ' + process.env.POD_IP)).listen(8080, process.env.POD_IP)"]
       ports: [{ containerPort: 8080 }]
       readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }
@@ -112,6 +113,7 @@ metadata: { name: python, labels: { app: python }, annotations: { podwire.io/run
 spec:
   containers:
     - name: python
+      image: python:3
       command: [python3, -m, http.server, --bind, $(POD_IP), "8080"]
       readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }
 ---
