@@ -1,0 +1,97 @@
+// Every example of the README runs as it stands, and prints what the README says apart from what differs from run to run.
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { finished, has, RunningUp } from './support/podwire.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+interface Example {
+  readonly command: string;
+  readonly output: readonly string[];
+}
+
+/** `$ command` and the lines below it, in every console block. */
+function examples(markdown: string): Example[] {
+  const blocks = [...markdown.matchAll(/^```console\n([\s\S]*?)^```$/gm)].map(
+    ([, body = '']) => body,
+  );
+  return blocks
+    .flatMap((body) => body.split(/^\$ /m).slice(1))
+    .map((text) => {
+      const [command = '', ...output] = text.split('\n');
+      return { command, output: output.filter((line) => line.trim() !== '') };
+    });
+}
+
+/** Names and addresses that are drawn anew each time, source ports, and the padding that follows their length. */
+function withoutChance(line: string): string {
+  return line
+    .replaceAll(/-[a-z0-9]{8,10}-[a-z0-9]{5}\b/g, '-HASH-ID')
+    .replaceAll(/\b127\.96\.\d+\.\d+\b/g, 'CLUSTER-IP')
+    .replaceAll(/\b127\.244\.\d+\.\d+\b/g, 'POD-IP')
+    .replaceAll(/\bnode-\d\b/g, 'NODE')
+    .replaceAll(/(RemoteAddr: [\d.]+):\d+/g, '$1:PORT')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}
+
+/** Every line the README shows is printed, in any order: pods have no order of their own. */
+function expectShown(output: string, example: Example): void {
+  const printed = output.split('\n').map(withoutChance);
+  for (const line of example.output.map(withoutChance)) {
+    const at = printed.indexOf(line);
+    expect(at, `not printed: ${line}\nprinted:\n${printed.join('\n')}`).not.toBe(-1);
+    printed.splice(at, 1);
+  }
+}
+
+const all = examples(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+const startsCluster = all.findIndex(({ command }) => command.startsWith('npx podwire up'));
+const [before, [up, ...after]] = [all.slice(0, startsCluster), all.slice(startsCluster)];
+
+test('the README has examples, and one that starts a cluster', () => {
+  expect(all.length).toBeGreaterThan(5);
+  expect(up).toBeDefined();
+});
+
+/** The packages are installed where the test runs, and the command is the one that was just built. */
+function runnable(command: string): string {
+  return command.replace('npm ci && ', '').replaceAll('npx podwire', 'node dist/cli/main.js');
+}
+
+async function runShell(command: string): Promise<string> {
+  const { stdout, stderr } = await finished('sh', ['-c', runnable(command)]);
+  return `${stdout}\n${stderr}`;
+}
+
+describe('before a cluster runs', () => {
+  test.each(before.map((example) => [example.command, example] as const))(
+    '%s',
+    async (_, example) => expectShown(await runShell(example.command), example),
+  );
+});
+
+describe('with the cluster the README starts', () => {
+  let cluster: RunningUp | undefined;
+
+  beforeAll(async () => {
+    const [, , , ...args] = (up?.command ?? '').split(' ');
+    cluster = await RunningUp.start(args);
+  });
+
+  afterAll(async () => {
+    await cluster?.stop();
+  });
+
+  test('it tells what there is', () => {
+    expectShown(cluster?.output ?? '', up ?? { command: '', output: ['a command'] });
+  });
+
+  for (const example of after) {
+    const program = ['dig', 'curl'].find((name) => example.command.includes(name));
+    test.skipIf(program !== undefined && !has(program))(`$ ${example.command}`, async () =>
+      expectShown(await runShell(example.command), example),
+    );
+  }
+});
