@@ -15,6 +15,7 @@ interface RunFlags {
   readonly seeds?: number;
   readonly out?: string;
   readonly compare?: string;
+  readonly peers: boolean;
 }
 
 /** `podwire bench`: compares load-balancing algorithms. What it runs is loaded when it is asked for. */
@@ -51,6 +52,7 @@ function addRunOptions(command: Command): Command {
     .option('--seed <seed>', 'the same seed gives the same simulated report', '1')
     .option('--seeds <n>', 'repetitions, instead of those of the scenario', positiveInteger)
     .option('--out <dir>', 'write report.html, results.json, results.csv and SVG files there')
+    .option('--no-peers', 'live: leave HAProxy and nginx out, also when they are installed')
     .option('--compare <results.json>', 'show what changed since an earlier result');
 }
 
@@ -95,6 +97,7 @@ async function measure(
     seed: flags.seed,
     version: packageInfo().version,
     onProgress,
+    withPeers: flags.peers,
     ...(algorithms === undefined ? {} : { algorithms }),
     ...(seeds === undefined ? {} : { seeds }),
   };

@@ -84,7 +84,7 @@ function overview(result: BenchResult): string {
 <h2>All scenarios</h2>
 <figure class="wide">${overviewHeatmap(result.scenarios, 'p99Ms')}
 <figcaption>p99 latency (ms). The darker, the more times the best of its row; full colour from 10 times on.
-${escapeXml(provenance(result))}.</figcaption></figure>
+n and confidence intervals are told below, scenario by scenario. ${escapeXml(provenance(result))}.</figcaption></figure>
 </section>`;
 }
 

@@ -18,12 +18,13 @@ figure{margin:16px 0;min-width:0}svg{display:block;width:100%;height:auto}figcap
 .row{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:8px 24px;align-items:start}
 .row figure{margin:8px 0;max-width:560px}.wide{overflow-x:auto}.wide svg{min-width:760px}
 .loads .row>div{max-width:420px}
-.scroll{overflow-x:auto;margin:12px 0}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;width:100%}
-th,td{padding:4px 9px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
-th:first-child{text-align:left}thead th{color:var(--muted);font-weight:600}thead small{font-weight:400}tbody th{font-weight:600}
+.scroll{overflow-x:auto;margin:12px 0}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:12.5px;width:100%}
+th,td{padding:4px 6px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
+th:first-child{text-align:left}thead th{white-space:normal;vertical-align:bottom;color:var(--muted);font-weight:600}thead small{font-weight:400}tbody th{font-weight:600}
 .faded{opacity:.15}.series{cursor:default}.look{max-width:75ch}
+@page{margin:14mm}
 @media print{body{max-width:none;padding:0;font-size:11px}figure,tr,.row>*{break-inside:avoid}h2{break-after:avoid}section+section{break-before:page}
-.scroll{overflow:visible}table{font-size:8.5px}th,td{padding:2px 4px}.row{grid-template-columns:repeat(3,1fr)}.wide svg{min-width:0}}
+.scroll{overflow:visible}table{font-size:7.5px}th,td{padding:2px 3px}figcaption,.provenance,footer{font-size:8.5px}.row{grid-template-columns:repeat(3,1fr)}.wide svg{min-width:0}}
 ${PLOT_STYLE}
 `;
 

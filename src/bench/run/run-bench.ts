@@ -18,6 +18,8 @@ export interface BenchOptions {
   readonly seed: string;
   /** Instead of each scenario's own number of repetitions. */
   readonly seeds?: number;
+  /** Live: beside podwire, everything that is installed. */
+  readonly withPeers?: boolean;
   /** Of this podwire, for the report. */
   readonly version: string;
   onProgress(progress: Progress): void;
@@ -65,7 +67,7 @@ const LIVE_SEEDS = 1;
 export async function runScenariosLive(options: BenchOptions, clock: Clock): Promise<BenchResult> {
   const scenarios = loadScenarios(options.scenarios);
   const chosen = options.algorithms?.map(algorithmNamed);
-  const peers = await installedPeers();
+  const peers = options.withPeers === false ? new Map<string, string>() : await installedPeers();
   const results: ScenarioResult[] = [];
   for (const scenario of scenarios) {
     if (scenario.protocol === 'UDP')
@@ -106,6 +108,7 @@ function commandOf(options: BenchOptions, engine: 'sim' | 'live'): string {
   const algorithms =
     options.algorithms === undefined ? [] : [`--algorithms ${options.algorithms.join(',')}`];
   const seeds = options.seeds === undefined ? [] : [`--seeds ${options.seeds}`];
+  const peers = engine === 'live' && options.withPeers === false ? ['--no-peers'] : [];
   return [
     'podwire bench run',
     ...options.scenarios,
@@ -113,6 +116,7 @@ function commandOf(options: BenchOptions, engine: 'sim' | 'live'): string {
     ...algorithms,
     `--seed ${options.seed}`,
     ...seeds,
+    ...peers,
   ].join(' ');
 }
 

@@ -1,3 +1,4 @@
+import { ALGORITHMS } from '../../algorithms/registry.ts';
 import { formatMetric, METRIC_INFO, metricInterval } from '../metric-info.ts';
 import type { Metric, ScenarioResult } from '../result.ts';
 import { element, escapeXml, svgDocument, textElement } from './svg.ts';
@@ -13,9 +14,7 @@ const WORST_RATIO = 10;
 
 /** Algorithm × scenario: how many times the best of its scenario, for a figure where lower is better. */
 export function overviewHeatmap(scenarios: readonly ScenarioResult[], metric: Metric): string {
-  const names = [
-    ...new Set(scenarios.flatMap(({ algorithms }) => algorithms.map(({ name }) => name))),
-  ];
+  const names = columnsOf(scenarios);
   const width = LEFT + names.length * CELL + LABEL_OVERHANG;
   const height = TOP + scenarios.length * ROW + 8;
   const columns = names.map((name, index) =>
@@ -29,6 +28,15 @@ export function overviewHeatmap(scenarios: readonly ScenarioResult[], metric: Me
   const { label, unit } = METRIC_INFO[metric];
   const title = `${label} in ${unit} by algorithm and scenario, coloured by the ratio to the best of the scenario`;
   return svgDocument(width, height, title, [...columns, ...rows].join(''));
+}
+
+/** In the order of the registry, peers last, so that reports are laid out alike. */
+function columnsOf(scenarios: readonly ScenarioResult[]): string[] {
+  const present = new Set(
+    scenarios.flatMap(({ algorithms }) => algorithms.map(({ name }) => name)),
+  );
+  const known = ALGORITHMS.map(({ name }) => name).filter((name) => present.delete(name));
+  return [...known, ...present];
 }
 
 function rowOf(
