@@ -11,23 +11,21 @@ const WINDOW_PERSISTS = 16;
 /** §6.2 steps 1 to 5, after an ACK. */
 export function detectByTime(connection: TcpConnection, now: number): void {
   const { delivery } = connection.sent;
-  if (delivery.latestSentAt >= 0) noteLatest(connection, now);
+  if (delivery.latestOrder >= 0) noteLatest(connection, now);
   if (delivery.reordered) connection.rackReorderSeen = true;
-  if (connection.rackSentAt >= 0) markOverdue(connection, now);
+  if (connection.rackOrder >= 0) markOverdue(connection, now);
 }
 
 /** §6.2 step 5, also when the reordering timer fires. */
 export function markOverdue(connection: TcpConnection, now: number): void {
-  const { sent, rackSentAt, rackEnd } = connection;
+  const { sent, rackOrder } = connection;
   const windowMs = connection.rackRttMs + reorderingWindow(connection);
   let nextAt = NEVER;
   for (let index = 0; index < sent.count; index += 1) {
     const record = sent.at(index);
     if (record.sacked || (record.lost && !record.resent)) continue;
-    const wasSentBefore =
-      record.sentAt < rackSentAt ||
-      (record.sentAt === rackSentAt && seqBefore(record.end, rackEnd));
-    if (!wasSentBefore) continue;
+    // §6.2 breaks ties of the clock by sequence number; the order of transmission is exact.
+    if (record.sentOrder >= rackOrder) continue;
     if (record.sentAt + windowMs <= now) sent.markLost(record);
     else nextAt = Math.min(nextAt, record.sentAt + windowMs);
   }
@@ -84,17 +82,10 @@ export function ageReorderingWindow(connection: TcpConnection): void {
 /** §6.2 steps 1 and 2. An ACK sooner than any round trip answers the original, not the copy. */
 function noteLatest(connection: TcpConnection, now: number): void {
   const { delivery } = connection.sent;
-  const { latestSentAt, latestEnd } = delivery;
-  const rttMs = now - latestSentAt;
+  const rttMs = now - delivery.latestSentAt;
   if (delivery.latestAmbiguous && rttMs < connection.rtt.minMs) return;
   connection.rackRttMs = rttMs;
-  if (
-    latestSentAt > connection.rackSentAt ||
-    (latestSentAt === connection.rackSentAt && seqBefore(connection.rackEnd, latestEnd))
-  ) {
-    connection.rackSentAt = latestSentAt;
-    connection.rackEnd = latestEnd;
-  }
+  connection.rackOrder = Math.max(connection.rackOrder, delivery.latestOrder);
   const { rackDsackRound } = connection;
   if (rackDsackRound !== undefined && !seqBefore(connection.sndUna, rackDsackRound))
     connection.rackDsackRound = undefined;

@@ -6,6 +6,8 @@ export interface SentRecord {
   end: number;
   /** Of the latest transmission. */
   sentAt: number;
+  /** Counts transmissions, so that those of one moment have an order too. */
+  sentOrder: number;
   /** RFC 2018: the peer holds it. */
   sacked: boolean;
   /** Thought to have left the network without arriving. */
@@ -22,9 +24,9 @@ export interface Delivery {
   sackedBytes: number;
   /** The latest send time among what was delivered and was sent only once, or -1. */
   cleanSentAt: number;
-  /** The most recently sent record delivered (RFC 8985 §6.2): its send time, or -1, and its end. */
+  /** The most recently sent record delivered (RFC 8985 §6.2): its place in the order, or -1. */
+  latestOrder: number;
   latestSentAt: number;
-  latestEnd: number;
   latestAmbiguous: boolean;
   /** Something below what was delivered before arrived without ever being sent again: reordering. */
   reordered: boolean;
@@ -44,12 +46,13 @@ export class SentQueue {
   #sackedBytes = 0;
   #lostBytes = 0;
   #resentBytes = 0;
+  #transmissions = 0;
   readonly delivery: Delivery = {
     ackedBytes: 0,
     sackedBytes: 0,
     cleanSentAt: -1,
-    latestSentAt: -1,
-    latestEnd: 0,
+    latestOrder: -1,
+    latestSentAt: 0,
     latestAmbiguous: false,
     reordered: false,
   };
@@ -93,6 +96,7 @@ export class SentQueue {
     record.start = start;
     record.end = end;
     record.sentAt = now;
+    record.sentOrder = this.#transmissions++;
     record.sacked = false;
     record.lost = false;
     record.resent = false;
@@ -103,6 +107,7 @@ export class SentQueue {
   /** Notes that `record` was sent again. */
   markResent(record: SentRecord, now: number): void {
     record.sentAt = now;
+    record.sentOrder = this.#transmissions++;
     record.ambiguous = true;
     if (record.lost && !record.resent) {
       record.resent = true;
@@ -150,7 +155,7 @@ export class SentQueue {
     delivery.ackedBytes = 0;
     delivery.sackedBytes = 0;
     delivery.cleanSentAt = -1;
-    delivery.latestSentAt = -1;
+    delivery.latestOrder = -1;
     delivery.latestAmbiguous = false;
     delivery.reordered = false;
   }
@@ -199,6 +204,7 @@ export class SentQueue {
         const piece = this.at(this.#count - 1);
         piece.ambiguous = record.ambiguous;
         this.#copyFlags(piece, record);
+        piece.sentOrder = record.sentOrder;
         start = end;
       }
     }
@@ -230,11 +236,9 @@ export class SentQueue {
       delivery.cleanSentAt = Math.max(delivery.cleanSentAt, record.sentAt);
       if (seqBefore(record.end, highestSacked)) delivery.reordered = true;
     }
-    if (record.sentAt < delivery.latestSentAt) return;
-    if (record.sentAt === delivery.latestSentAt && seqBefore(record.end, delivery.latestEnd))
-      return;
+    if (record.sentOrder < delivery.latestOrder) return;
+    delivery.latestOrder = record.sentOrder;
     delivery.latestSentAt = record.sentAt;
-    delivery.latestEnd = record.end;
     delivery.latestAmbiguous = record.ambiguous;
   }
 
@@ -290,6 +294,7 @@ function newRecord(): SentRecord {
     start: 0,
     end: 0,
     sentAt: 0,
+    sentOrder: 0,
     sacked: false,
     lost: false,
     resent: false,

@@ -204,8 +204,8 @@ export class TcpConnection implements FourTuple {
   highestSacked: number;
 
   // RFC 8985.
-  rackSentAt = -1;
-  rackEnd = 0;
+  /** The most recently sent segment delivered, by order of transmission; -1 before the first. */
+  rackOrder = -1;
   rackRttMs = 0;
   rackReorderSeen = false;
   rackWindowMultiplier = 1;
