@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../base/errors.ts';
+import { registerApiServer } from './apiserver.ts';
 import { registerBench } from './bench.ts';
 import { registerDemo } from './demo.ts';
 import { packageInfo } from './package-info.ts';
 import { registerDns } from './dns.ts';
 import { registerExplain } from './explain.ts';
+import { registerKubeconfig } from './kubeconfig.ts';
 import { CommandError, EXIT, processTerminal } from './terminal.ts';
 import { registerUp } from './up.ts';
 
@@ -31,6 +33,8 @@ Start here:
   registerBench(program, processTerminal);
   registerDns(program, processTerminal);
   registerExplain(program, processTerminal);
+  registerApiServer(program, processTerminal);
+  registerKubeconfig(program, processTerminal);
   program
     .command('version')
     .summary('print the version')

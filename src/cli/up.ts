@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { ApplyResult } from '../cluster/apply-manifests.ts';
-import { Cluster } from '../cluster/cluster.ts';
+import { Cluster, type ClusterOptions } from '../cluster/cluster.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import {
   addClusterOptions,
@@ -12,12 +12,13 @@ import {
   loggerFor,
   wholeNumber,
 } from './cluster-options.ts';
+import { addApiOptions, type ApiFlags, apiAccessFor, storeConfigFor } from './api-options.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { type ManifestFile, readManifestFiles } from './manifest-files.ts';
 import { awaitStopSignal } from './signals.ts';
 import { EXIT, type Terminal } from './terminal.ts';
 
-interface UpFlags extends ClusterFlags {
+interface UpFlags extends ClusterFlags, ApiFlags {
   readonly filename: readonly string[];
   readonly readyFile?: string;
   readonly wait: number;
@@ -38,7 +39,7 @@ export function registerUp(program: Command, terminal: Terminal): void {
     )
     .option('--ready-file <path>', 'write a JSON summary here once the cluster is ready')
     .option('--wait <seconds>', 'how long to wait for pods to become ready', wholeNumber, 30);
-  addClusterOptions(command).addHelpText(
+  addApiOptions(addClusterOptions(command)).addHelpText(
     'after',
     `
 Examples:
@@ -60,7 +61,10 @@ async function up(flags: UpFlags, terminal: Terminal): Promise<number> {
   const stop = awaitStopSignal(() => void cluster?.[Symbol.asyncDispose]());
   void stop.received.then(() => abort.abort());
   try {
-    cluster = await startCluster(config, log, terminal);
+    cluster = await startCluster(config, log, terminal, {
+      store: storeConfigFor(flags),
+      api: apiAccessFor(flags),
+    });
     await applyFiles(cluster, files, terminal);
     await settle(cluster, flags.wait * 1000, abort.signal, terminal);
     if (!abort.signal.aborted) await announce(cluster, flags.readyFile, terminal);
@@ -79,12 +83,14 @@ export async function startCluster(
   config: ClusterConfig,
   log: Logger,
   terminal: Terminal,
+  extra: Pick<ClusterOptions, 'store' | 'api'> = {},
 ): Promise<Cluster> {
   const began = systemClock.now();
   const cluster = await Cluster.start(config, {
     clock: systemClock,
     log,
     env: process.env,
+    ...extra,
     onProgress: (step) => terminal.err(`• ${step}`),
     onProblem: (problem) => terminal.err(`! ${problem}`),
   });

@@ -16,8 +16,13 @@ import { startClusterDns } from '../node/cluster-dns.ts';
 import { NodeAgent } from '../node/node-agent.ts';
 import { PodPorts } from '../node/pod-ports.ts';
 import { SharedIngress } from '../node/shared-ingress.ts';
+import { openStore, type StoreConfig } from '../controlplane/store/open-store.ts';
+import { type ApiAccess, openApi } from './api-access.ts';
 import { type ApplyResult, applyManifests } from './apply-manifests.ts';
 import { type ClusterConfig, nodeAddress } from './cluster-config.ts';
+import { controlPlaneConfig } from './control-plane-config.ts';
+import { forwardHttp } from './forward-http.ts';
+import { podLogs } from './pod-logs.ts';
 import { type ClusterSummary, summarize } from './cluster-summary.ts';
 import { firstUnprivilegedPort } from './privileged-ports.ts';
 import { awaitSettled } from './settled.ts';
@@ -27,6 +32,10 @@ export interface ClusterOptions {
   readonly log: Logger;
   /** What process pods inherit besides their own variables: PATH. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where objects are kept; in memory where absent. */
+  readonly store?: StoreConfig;
+  /** Absent: no API for clients outside the process. */
+  readonly api?: ApiAccess;
   /** Told what has been done, in plain words. */
   readonly onProgress?: (step: string) => void;
   /** Told what does not work though the rest goes on, with the remedy. */
@@ -58,6 +67,8 @@ export class Cluster implements Resource {
   readonly #lifetime = new Lifetime('cluster');
   readonly #controlPlane: ControlPlane;
   readonly #informers: Informers;
+  readonly #podPorts = new PodPorts(firstUnprivilegedPort());
+  readonly #agents = new Map<string, NodeAgent>();
   #ingress: { settled(): Promise<void> } | undefined;
 
   private constructor(
@@ -85,12 +96,14 @@ export class Cluster implements Resource {
       random: random.fork('control-plane'),
       logger: log,
       metrics: createMetrics(),
-      config: { serviceCidr: config.serviceSubnet, nodePortRange: config.nodePortRange },
+      config: controlPlaneConfig(config, options.api?.listen.port),
+      store: await openStore(options.store ?? { kind: 'memory' }, { clock, logger: log }),
     });
     const cluster = new Cluster(config, options, random, controlPlane);
     try {
       await cluster.#startNodes();
       await cluster.#startDns();
+      if (options.api !== undefined) await cluster.#openApi(options.api);
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -133,6 +146,29 @@ export class Cluster implements Resource {
     return this.#lifetime[Symbol.asyncDispose]();
   }
 
+  /** Without its address there is no kubectl, and everything else goes on. */
+  async #openApi(access: ApiAccess): Promise<void> {
+    const { clock, onProgress, onProblem } = this.#options;
+    const pods = podLogs(
+      {
+        pod: (name, namespace) => this.#informers.of('pods').get(name, namespace),
+        log: (pod, container) =>
+          this.#agents
+            .get(pod.spec.nodeName ?? '')
+            ?.kubelet.containerLog(pod.metadata.uid ?? '', container),
+      },
+      clock,
+    );
+    const forward = forwardHttp((host, port) => this.#podPorts.dialPort(host, port));
+    try {
+      const { url } = await openApi(this.#controlPlane, access, { pods, forward });
+      onProgress?.(`Kubernetes API at ${url} (KUBECONFIG=${access.kubeconfigPath})`);
+    } catch (error) {
+      if (errorCode(error) !== 'listen-failed') throw error;
+      onProblem?.(errorMessage(error));
+    }
+  }
+
   /** DNS for the host and at the cluster DNS address; where one cannot be bound the other still serves. */
   async #startDns(): Promise<void> {
     const { clock, log, onProgress, onProblem } = this.#options;
@@ -173,7 +209,7 @@ export class Cluster implements Resource {
     ]);
     const podsFolder = await mkdtemp(join(tmpdir(), 'podwire-'));
     this.#lifetime.defer(() => rm(podsFolder, { recursive: true, force: true }));
-    const podPorts = new PodPorts(firstUnprivilegedPort());
+    const podPorts = this.#podPorts;
     const feeds = {
       pods: this.#informers.of('pods'),
       configMaps: this.#informers.of('configmaps'),
@@ -217,6 +253,7 @@ export class Cluster implements Resource {
         },
       });
       this.#lifetime.own(agent);
+      this.#agents.set(name, agent);
       this.#options.onProgress?.(`${name} is Ready`);
     }
   }

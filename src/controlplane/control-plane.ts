@@ -66,8 +66,6 @@ export interface ControlPlaneOptions {
   readonly config: ControlPlaneConfig;
   /** Taken over and closed with the control plane; in memory where absent. */
   readonly store?: Store;
-  /** Absent: the API is reached in process only. */
-  readonly apiServer?: ApiServerConfig;
 }
 
 const DEFAULT_API_SERVER_PORT = 6443;
@@ -96,20 +94,19 @@ const CONTROLLERS: readonly ((context: ControllerContext) => Resource)[] = [
 export class ControlPlane implements Resource {
   readonly client: Client;
   readonly registry: ApiRegistry;
-  /** Present when an API server was asked for. */
-  readonly apiServer: RunningApiServer | undefined;
   readonly #lifetime: Lifetime;
+  readonly #options: ControlPlaneOptions;
 
   private constructor(
     lifetime: Lifetime,
     registry: ApiRegistry,
     client: Client,
-    apiServer: RunningApiServer | undefined,
+    options: ControlPlaneOptions,
   ) {
     this.#lifetime = lifetime;
     this.registry = registry;
     this.client = client;
-    this.apiServer = apiServer;
+    this.#options = options;
   }
 
   /** Resolves when the system namespaces exist and every controller has seen the cluster. */
@@ -151,11 +148,7 @@ export class ControlPlane implements Resource {
       };
       for (const start of CONTROLLERS) lifetime.own(start(context));
       await informers.synced();
-      const apiServer =
-        options.apiServer === undefined
-          ? undefined
-          : await startApiServer(options.apiServer, options, registry, lifetime);
-      return new ControlPlane(lifetime, registry, client, apiServer);
+      return new ControlPlane(lifetime, registry, client, options);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
@@ -165,6 +158,14 @@ export class ControlPlane implements Resource {
   /** Creates or updates what a manifest says. Refusals are ApiErrors with their fields as causes. */
   apply(object: ManifestObject): Promise<Applied> {
     return applyObject(this.registry, object);
+  }
+
+  /**
+   * Opens the API to kubectl and other clients; ends with the control plane. Throws a PodwireError
+   * (`listen-failed`) when the address cannot be had; everything else goes on.
+   */
+  serveApi(config: ApiServerConfig): Promise<RunningApiServer> {
+    return startApiServer(config, this.#options, this.registry, this.#lifetime);
   }
 
   close(): Promise<void> {

@@ -65,11 +65,17 @@ export class RunningUp {
       });
   }
 
+  /** The kubeconfig that the cluster wrote. */
+  get kubeconfig(): string {
+    return join(this.#folder, 'kubeconfig');
+  }
+
   /** Resolves once the ready file is there; rejects with the output when the command ends first. */
   static async start(args: readonly string[]): Promise<RunningUp> {
     const folder = mkdtempSync(join(tmpdir(), 'podwire-e2e-'));
     const readyFile = join(folder, 'ready.json');
-    const child = spawn(process.execPath, [MAIN, 'up', '--ready-file', readyFile, ...args], {
+    const own = ['--ready-file', readyFile, '--kubeconfig', join(folder, 'kubeconfig')];
+    const child = spawn(process.execPath, [MAIN, 'up', ...own, ...args], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

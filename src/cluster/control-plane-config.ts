@@ -1,0 +1,18 @@
+import type { ControlPlaneConfig } from '../controlplane/control-plane.ts';
+import type { ClusterConfig } from './cluster-config.ts';
+
+/** What a cluster's configuration means for its control plane. */
+export function controlPlaneConfig(
+  config: ClusterConfig,
+  apiServerPort: number | undefined,
+): ControlPlaneConfig {
+  return {
+    serviceCidr: config.serviceSubnet,
+    nodePortRange: config.nodePortRange,
+    ...(apiServerPort === undefined ? {} : { apiServerPort }),
+    loadBalancerPools: [
+      // Some programs take .0 and .255 for networks and broadcasts.
+      { name: 'default', blocks: [{ cidr: config.loadBalancerPool }], avoidBuggyIps: true },
+    ],
+  };
+}

@@ -1,0 +1,117 @@
+import type { Pod } from '../api/types/core.ts';
+import { badRequest, notFound } from '../api/status-errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { PodAccess, PodLogOptions } from '../controlplane/apiserver/pod-access.ts';
+import type { ContainerLog, LogLine } from '../node/runtime/container-log.ts';
+
+export interface PodLogSources {
+  pod(name: string, namespace: string): Pod | undefined;
+  /** Undefined while the container has written nothing, or its node is gone. */
+  log(pod: Pod, container: string): ContainerLog | undefined;
+}
+
+/** Lines a reader of a followed log may be behind; then the oldest of them are left out. */
+const MAX_BACKLOG_LINES = 10_000;
+
+/** `kubectl logs` out of what the kubelets keep in memory. */
+export function podLogs(sources: PodLogSources, clock: Clock): PodAccess {
+  return {
+    logs({ namespace, name }, options, signal) {
+      const pod = sources.pod(name, namespace);
+      if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, name);
+      const container = containerOf(pod, options.container);
+      if (options.previous)
+        throw badRequest(
+          `previous terminated container "${container}" in pod "${name}" not found: only the running one's log is kept`,
+        );
+      if ((pod.spec.nodeName ?? '') === '')
+        throw badRequest(`pod ${name} does not have a host assigned`);
+      const log = sources.log(pod, container);
+      if (log === undefined)
+        throw badRequest(
+          `container "${container}" in pod "${name}" is waiting to start: ContainerCreating`,
+        );
+      return lines(log, options, clock.wallNow(), signal);
+    },
+  };
+}
+
+function containerOf(pod: Pod, wanted: string | undefined): string {
+  const names = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(
+    ({ name }) => name,
+  );
+  if (wanted !== undefined && wanted !== '') {
+    if (names.includes(wanted)) return wanted;
+    throw badRequest(`container ${wanted} is not valid for pod ${pod.metadata.name}`);
+  }
+  const [only] = pod.spec.containers;
+  if (only !== undefined && pod.spec.containers.length === 1) return only.name;
+  throw badRequest(
+    `a container name must be specified for pod ${pod.metadata.name}, choose one of: [${names.join(' ')}]`,
+  );
+}
+
+async function* lines(
+  log: ContainerLog,
+  options: PodLogOptions,
+  nowMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const since =
+    options.sinceSeconds === undefined ? -Infinity : nowMs - options.sinceSeconds * 1000;
+  const backlog: LogLine[] = [];
+  let wake: () => void = () => {};
+  const stop = options.follow
+    ? log.follow((line) => {
+        if (backlog.length >= MAX_BACKLOG_LINES) backlog.shift();
+        backlog.push(line);
+        wake();
+      })
+    : () => {};
+  const onAbort = (): void => wake();
+  signal.addEventListener('abort', onAbort);
+  try {
+    const limit = new ByteLimit(options.limitBytes);
+    const past = log.lines.filter(({ at }) => at >= since);
+    const tail =
+      options.tailLines === undefined ? past : past.slice(-options.tailLines || past.length);
+    const first = options.tailLines === 0 ? [] : tail;
+    yield* limit.take(first.map((line) => format(line, options)));
+    while (options.follow && !signal.aborted && !limit.reached) {
+      yield* limit.take(backlog.splice(0).map((line) => format(line, options)));
+      if (backlog.length === 0 && !signal.aborted)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
+  } finally {
+    stop();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** limitBytes: the output ends there, in the middle of a line if need be. */
+class ByteLimit {
+  #left: number;
+
+  constructor(bytes: number | undefined) {
+    this.#left = bytes ?? Infinity;
+  }
+
+  get reached(): boolean {
+    return this.#left <= 0;
+  }
+
+  *take(texts: readonly string[]): Generator<string> {
+    for (const text of texts) {
+      if (this.reached) return;
+      const bytes = Buffer.byteLength(text);
+      yield bytes <= this.#left ? text : Buffer.from(text).subarray(0, this.#left).toString();
+      this.#left -= bytes;
+    }
+  }
+}
+
+function format(line: LogLine, { timestamps }: PodLogOptions): string {
+  return timestamps ? `${new Date(line.at).toISOString()} ${line.text}\n` : `${line.text}\n`;
+}
