@@ -14,6 +14,7 @@ import { ControlPlane } from '../controlplane/control-plane.ts';
 import { NodeCidrAllocator } from '../ipam/node-cidrs.ts';
 import { startClusterDns } from '../node/cluster-dns.ts';
 import { NodeAgent } from '../node/node-agent.ts';
+import type { OverlaySettings } from '../node/node-overlay.ts';
 import { PodPorts } from '../node/pod-ports.ts';
 import { SharedIngress } from '../node/shared-ingress.ts';
 import { openStore, type StoreConfig } from '../controlplane/store/open-store.ts';
@@ -54,6 +55,8 @@ const FOLLOWED = [
 ] as const;
 
 /** The version of Kubernetes whose behaviour nodes report. */
+/** Linux's `lo`: the largest that a packet between nodes can be. */
+const LOOPBACK_MTU = 65_536;
 const KUBERNETES_VERSION = '1.35.0-podwire';
 
 /**
@@ -216,6 +219,7 @@ export class Cluster implements Resource {
       secrets: this.#informers.of('secrets'),
       services: this.#informers.of('services'),
       endpointSlices: this.#informers.of('endpointslices'),
+      nodes: this.#informers.of('nodes'),
     };
     const { ingress } = this.#lifetime.own(
       new SharedIngress({ clock, log, onProblem: (message) => onProblem?.(message) }),
@@ -244,6 +248,7 @@ export class Cluster implements Resource {
         podPorts,
         podsFolder,
         baseEnv: { PATH: env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' },
+        overlay: overlaySettings(config),
         proxy: {
           mode: config.proxyMode,
           clusterCIDR: config.podSubnet,
@@ -266,4 +271,13 @@ function nodeLabels(name: string): Record<string, string> {
     'kubernetes.io/os': 'linux',
     'kubernetes.io/arch': process.arch === 'x64' ? 'amd64' : process.arch,
   };
+}
+
+/** flannel's vxlan with its defaults, on loopback. */
+function overlaySettings(config: ClusterConfig): OverlaySettings {
+  const netConf = JSON.stringify({
+    Network: formatCidr(config.podSubnet),
+    Backend: { Type: 'vxlan' },
+  });
+  return { netConf, nodeNetwork: config.nodeSubnet, underlayMtu: LOOPBACK_MTU };
 }

@@ -1,6 +1,7 @@
-import type { ConfigMap, Pod, Secret, Service } from '../api/types/core.ts';
+import type { ConfigMap, Node, Pod, Secret, Service } from '../api/types/core.ts';
 import type { EndpointSlice } from '../api/types/discovery.ts';
 import type { Clock } from '../base/clock.ts';
+import { errorCode, errorMessage } from '../base/errors.ts';
 import type { Cidr } from '../base/ip.ts';
 import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
@@ -12,6 +13,7 @@ import type { SocketAddress } from '../proxy/flow.ts';
 import { hostLocalAddresses } from './host-local-addresses.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { NodeIdentity } from './kubelet/node-heartbeat.ts';
+import { NodeOverlay, type OverlaySettings } from './node-overlay.ts';
 import { NodeProxy, type NodeProxyOptions } from './node-proxy.ts';
 import type { ObjectFeed } from './object-feed.ts';
 import type { PodPorts } from './pod-ports.ts';
@@ -24,6 +26,7 @@ export interface NodeFeeds {
   readonly secrets: ObjectFeed<Secret>;
   readonly services: ObjectFeed<Service>;
   readonly endpointSlices: ObjectFeed<EndpointSlice>;
+  readonly nodes: ObjectFeed<Node>;
 }
 
 export interface NodeAgentOptions {
@@ -37,26 +40,37 @@ export interface NodeAgentOptions {
   readonly podPorts: PodPorts;
   readonly podsFolder: string;
   readonly baseEnv: Readonly<Record<string, string>>;
+  /** Absent: pods of other nodes are dialled directly. */
+  readonly overlay?: OverlaySettings;
   readonly proxy: Pick<NodeProxyOptions, 'mode' | 'clusterCIDR' | 'serviceCIDR' | 'ingress'> & {
     /** Other addresses that mean this node: 127.0.0.1 for the first. */
     readonly aliases: readonly string[];
   };
 }
 
+const BIND_ERRORS: ReadonlySet<string> = new Set(['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES']);
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 /**
- * One node: its kubelet and its kube-proxy. `close` ends pods gracefully; dispose is a power cut, after which
+ * One node: its kubelet, its flannel and its kube-proxy. `close` ends pods gracefully; dispose is a power cut, after which
  * the control plane finds out by itself.
  */
 export class NodeAgent implements Resource {
   readonly kubelet: Kubelet;
   readonly proxy: NodeProxy;
+  /** Undefined where none was asked for, or where its address or port could not be had. */
+  readonly overlay: NodeOverlay | undefined;
   readonly #lifetime: Lifetime;
 
-  private constructor(kubelet: Kubelet, proxy: NodeProxy, lifetime: Lifetime) {
+  private constructor(
+    kubelet: Kubelet,
+    proxy: NodeProxy,
+    overlay: NodeOverlay | undefined,
+    lifetime: Lifetime,
+  ) {
     this.kubelet = kubelet;
     this.proxy = proxy;
+    this.overlay = overlay;
     this.#lifetime = lifetime;
   }
 
@@ -87,14 +101,16 @@ export class NodeAgent implements Resource {
       record: (pod, type, reason, message) => events.record(pod, type, reason, message),
     });
     lifetime.own(kubelet);
-    const proxy = lifetime.own(startProxy(options));
     try {
       await kubelet.start();
+      const overlay = await startOverlay(options);
+      if (overlay !== undefined) lifetime.own(overlay);
+      const proxy = lifetime.own(startProxy(options, overlay?.dialer ?? podDialer(podPorts)));
+      return new NodeAgent(kubelet, proxy, overlay, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
     }
-    return new NodeAgent(kubelet, proxy, lifetime);
   }
 
   close(): Promise<void> {
@@ -106,8 +122,28 @@ export class NodeAgent implements Resource {
   }
 }
 
-function startProxy(options: NodeAgentOptions): NodeProxy {
-  const { clock, random, identity, podCIDR, podPorts, proxy, feeds } = options;
+/** Without its address and port the node goes on, and dials other nodes' pods directly. */
+async function startOverlay(options: NodeAgentOptions): Promise<NodeOverlay | undefined> {
+  const { overlay, identity, feeds, log } = options;
+  if (overlay === undefined) return undefined;
+  try {
+    return await NodeOverlay.start({
+      ...options,
+      ...overlay,
+      nodes: feeds.nodes,
+      pods: feeds.pods,
+      name: identity.name,
+      address: identity.address,
+    });
+  } catch (error) {
+    if (!BIND_ERRORS.has(errorCode(error) ?? '')) throw error;
+    log.warn({ reason: errorMessage(error) }, 'no overlay: its address and port cannot be had');
+    return undefined;
+  }
+}
+
+function startProxy(options: NodeAgentOptions, dialer: Dialer): NodeProxy {
+  const { clock, random, identity, podCIDR, proxy, feeds } = options;
   return new NodeProxy({
     clock,
     random: random.fork('kube-proxy'),
@@ -119,7 +155,7 @@ function startProxy(options: NodeAgentOptions): NodeProxy {
     clusterCIDR: proxy.clusterCIDR,
     serviceCIDR: proxy.serviceCIDR,
     ingress: proxy.ingress,
-    dialer: podDialer(podPorts),
+    dialer,
     services: feeds.services,
     endpointSlices: feeds.endpointSlices,
   });
