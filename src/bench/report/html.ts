@@ -91,11 +91,9 @@ n and confidence intervals are told below, scenario by scenario. ${escapeXml(pro
 function section(scenario: ScenarioResult, result: BenchResult): string {
   const { name, question, lookFor } = scenario.scenario;
   const caption = `${sampleSize(scenario)} · ${provenance(result)}`;
-  const found = verdicts(scenario);
-  const sentences =
-    found.length === 0
-      ? '<p>The confidence intervals overlap: no algorithm can be called better here.</p>'
-      : found.map((sentence) => `<p>${escapeXml(sentence)}</p>`).join('\n');
+  const sentences = found(scenario)
+    .map((sentence) => `<p>${escapeXml(sentence)}</p>`)
+    .join('\n');
   return `<section id="${escapeXml(name)}">
 <h2>${escapeXml(name)} <span class="engine">${scenario.engine}</span></h2>
 <p class="question">${escapeXml(question)}</p>
@@ -109,6 +107,15 @@ ${table(scenario)}
 ${loads(scenario, caption)}
 <p class="look"><b>What to look for.</b> ${escapeXml(lookFor)}</p>
 </section>`;
+}
+
+/** The verdicts, or why there are none. */
+function found(scenario: ScenarioResult): string[] {
+  const sentences = verdicts(scenario);
+  if (sentences.length > 0) return sentences;
+  return (scenario.algorithms[0]?.runs.length ?? 0) < 2
+    ? ['One repetition says nothing of the spread, so no winner is named; repeat with --seeds 3.']
+    : ['The confidence intervals overlap: no algorithm can be called better here.'];
 }
 
 function sampleSize(scenario: ScenarioResult): string {

@@ -1,12 +1,10 @@
-import { PLOT_STYLE } from './plots/svg.ts';
+import { DARK_COLOURS, LIGHT_SERIES, PLOT_STYLE } from './plots/svg.ts';
 
 /** Light by default, dark where the reader's system is, light again on paper. */
 export const PAGE_STYLE: string = `
 :root{--paper:#fff;--ink:#1c1e21;--muted:#5d646c;--grid:#e3e6e9;--card:#f6f7f8;--accent:#0072b2}
-@media (prefers-color-scheme:dark){:root{--paper:#15181b;--ink:#e6e8ea;--muted:#9aa3ab;--grid:#30363b;--card:#1e2226;--accent:#56b4e9;
---s0:#56a8e8;--s1:#f08a4b;--s2:#3ecf9f;--s3:#e29ac4;--s4:#e0b33a;--s5:#8fd0f7;--s6:#b79af0;--s7:#a5a5a5}}
-@media print{:root{--paper:#fff;--ink:#000;--muted:#444;--grid:#ccc;--card:#fff;--accent:#0072b2;
---s0:#0072b2;--s1:#d55e00;--s2:#009e73;--s3:#cc79a7;--s4:#b8860b;--s5:#56b4e9;--s6:#7a4fbf;--s7:#777}}
+@media (prefers-color-scheme:dark){:root{--paper:#15181b;--card:#1e2226;--accent:#56b4e9;${DARK_COLOURS}}}
+@media print{:root{--paper:#fff;--ink:#000;--muted:#444;--grid:#ccc;--card:#fff;--accent:#0072b2;${LIGHT_SERIES}}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1180px;padding:24px;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:26px;margin:0 0 4px}h2{font-size:20px;margin:40px 0 4px;border-top:1px solid var(--grid);padding-top:20px}

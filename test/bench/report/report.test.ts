@@ -62,6 +62,14 @@ describe('report.html', () => {
     expect(html).toContain('time (s)');
   });
 
+  test('has its styles: layout, a dark theme and one for paper', () => {
+    const html = file('report.html');
+    expect(html).toMatch(/body\{[^}]*max-width/);
+    expect(html).toMatch(/@media \(prefers-color-scheme:dark\)\{:root\{--paper:#15181b/);
+    expect(html).toMatch(/@media print\{:root\{--paper:#fff/);
+    expect(html).toContain('.row{display:grid');
+  });
+
   test('is well-formed where it is SVG: every element closed, numbers finite', () => {
     for (const name of FILES.filter((one) => one.endsWith('.svg'))) {
       const text = file(name);

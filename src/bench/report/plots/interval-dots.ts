@@ -5,7 +5,7 @@ import { element, svgDocument, textElement } from './svg.ts';
 
 const WIDTH = 420;
 const ROW = 20;
-const LEFT = 108;
+const LEFT = 128;
 const RIGHT = WIDTH - 62;
 const TOP = 26;
 /** Beyond this ratio of largest to smallest, a linear axis would hide the small ones. */

@@ -48,9 +48,25 @@ export function svgDocument(width: number, height: number, title: string, conten
   );
 }
 
+/** Okabe and Ito's colours, which people with colour-blindness tell apart, and two more. */
+const SERIES = [
+  '#0072b2',
+  '#d55e00',
+  '#009e73',
+  '#cc79a7',
+  '#b8860b',
+  '#56b4e9',
+  '#7a4fbf',
+  '#777777',
+] as const;
+
+/** The series on paper. */
+export const LIGHT_SERIES: string = SERIES.map((colour, index) => `--s${index}:${colour}`).join(
+  ';',
+);
+
 /**
- * Colours as classes, so that a page can give them two themes. The series are Okabe and Ito's, which
- * people with colour-blindness tell apart; past eight, lines repeat dashed.
+ * Colours as classes, so that a page can give them two themes. Past the last series, lines repeat dashed.
  */
 export const PLOT_STYLE: string = [
   'text{font:11px system-ui,sans-serif;fill:var(--ink,#222)}',
@@ -60,30 +76,30 @@ export const PLOT_STYLE: string = [
   '.line{fill:none;stroke-width:2;stroke-linejoin:round}',
   '.strong{font-weight:600}',
   '.dashed{stroke-dasharray:6 3}',
-  ...[
-    '#0072b2',
-    '#d55e00',
-    '#009e73',
-    '#cc79a7',
-    '#b8860b',
-    '#56b4e9',
-    '#7a4fbf',
-    '#777777',
-  ].flatMap((colour, index) => [
+  ...SERIES.flatMap((colour, index) => [
     `.s${index}{stroke:var(--s${index},${colour})}`,
     `.f${index}{fill:var(--s${index},${colour})}`,
   ]),
 ].join('');
 
-export const SERIES_COLOURS = 8;
+const SERIES_COLOURS = SERIES.length;
+
+/** The same names for a dark page. */
+export const DARK_COLOURS: string = [
+  '--ink:#e6e8ea;--muted:#9aa3ab;--grid:#30363b;',
+  '--s0:#56a8e8;--s1:#f08a4b;--s2:#3ecf9f;--s3:#e29ac4;',
+  '--s4:#e0b33a;--s5:#8fd0f7;--s6:#b79af0;--s7:#a5a5a5',
+].join('');
 
 /** Class names of the n-th series. */
 export function seriesClass(index: number): string {
   return `s${index % SERIES_COLOURS}${index >= SERIES_COLOURS ? ' dashed' : ''}`;
 }
 
-/** The same picture on its own, with its colours inside: for papers. */
+const STANDALONE_STYLE = `:root{color-scheme:light dark}${PLOT_STYLE}@media (prefers-color-scheme:dark){:root{${DARK_COLOURS}}}`;
+
+/** The same picture on its own, with its colours inside: for papers and READMEs. */
 export function standaloneSvg(svg: string): string {
-  const styled = svg.replace(/^<svg([^>]*)>/, `<svg$1><style>${PLOT_STYLE}</style>`);
+  const styled = svg.replace(/^<svg([^>]*)>/, `<svg$1><style>${STANDALONE_STYLE}</style>`);
   return `<?xml version="1.0" encoding="UTF-8"?>\n${styled}\n`;
 }
