@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
 import type { EndpointSlice } from '../../src/api/types/discovery.ts';
 import type { Service } from '../../src/api/types/core.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -9,6 +10,7 @@ import { typeCode } from '../../src/dns/message/codes.ts';
 import { decodeMessage } from '../../src/dns/message/decode-message.ts';
 import { encodeMessage, MAX_MESSAGE_BYTES } from '../../src/dns/message/encode-message.ts';
 import { queryFor, type DnsMessage } from '../../src/dns/message/message.ts';
+import { TcpFraming, withLength } from '../../src/dns/server/tcp-framing.ts';
 import { DnsServer, type DnsServerOptions } from '../../src/dns/server/dns-server.ts';
 import type { MemoryDnsSource } from '../../src/dns/source/memory-source.ts';
 
@@ -86,15 +88,44 @@ export function queryBytes(name: string, type = 'A', parts: Partial<DnsMessage> 
   }).bytes;
 }
 
-/** Sends bytes over UDP and waits for one packet. */
-export function exchange(port: number, packet: Uint8Array, address = '127.0.0.1'): Promise<Buffer> {
+/** Sends packets over UDP and waits for one reply. */
+export function exchange(
+  port: number,
+  packets: Uint8Array | readonly Uint8Array[],
+  address = '127.0.0.1',
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');
     socket.once('error', reject);
     socket.once('message', (reply) => {
       socket.close(() => resolve(reply));
     });
-    socket.send(packet, port, address);
+    for (const packet of packets instanceof Uint8Array ? [packets] : packets)
+      socket.send(packet, port, address);
+  });
+}
+
+/** Sends all packets over one connection, in pieces of `cutBytes`, and waits for as many replies. */
+export function exchangeOverTcp(
+  port: number,
+  packets: readonly Uint8Array[],
+  cutBytes = 65_536,
+): Promise<Buffer[]> {
+  const stream = Buffer.concat(packets.map(withLength));
+  const framing = new TcpFraming();
+  const replies: Buffer[] = [];
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    socket.once('error', reject);
+    socket.once('close', () => resolve(replies));
+    socket.on('data', (chunk: Buffer) => {
+      framing.push(chunk);
+      for (let reply = framing.next(); reply !== undefined; reply = framing.next())
+        replies.push(reply);
+      if (replies.length >= packets.length) socket.destroy();
+    });
+    for (let at = 0; at < stream.length; at += cutBytes)
+      socket.write(stream.subarray(at, at + cutBytes));
   });
 }
 

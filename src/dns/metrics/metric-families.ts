@@ -64,7 +64,7 @@ export class MetricFamilies {
       registers: [this.registry],
     });
     // prom-client would look a label object up for every observation; the values are ours, so say them.
-    metric.get = () =>
+    const read = (): Promise<unknown> =>
       Promise.resolve({
         name,
         help,
@@ -73,7 +73,9 @@ export class MetricFamilies {
         values: series
           .all()
           .flatMap(({ labels: values, cell }) => cell.valuesAs(name, labelObject(labels, values))),
-      } as unknown as Awaited<ReturnType<typeof metric.get>>);
+      });
+    // The registry prefers the second, which the types leave out.
+    Object.assign(metric, { get: read, getForPromString: read });
     this.#families.set(name, series);
     return series;
   }

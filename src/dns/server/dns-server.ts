@@ -191,8 +191,7 @@ export class DnsServer implements Resource {
       onError: (error, query) =>
         log.error({ err: error, question: query.questions[0] }, 'a reply could not be written'),
     });
-    this.#lifetime.defer(() => listener.close());
-    return listener;
+    return this.#lifetime.own(listener);
   }
 
   #countUnmatched(dispatched: Dispatched, rcode: number, bytes: number, clock: Clock): void {

@@ -52,15 +52,16 @@ export class UdpListener implements Resource {
     return listener;
   }
 
+  /** Takes no more queries and answers those under way. */
   close(): Promise<void> {
+    this.#socket.removeAllListeners('message');
     this.#closing ??= this.#drain().then(() => this.#closeSocket());
     return this.#closing;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#closeSocket();
     this.#drained?.();
-    this.#closing ??= this.#closeSocket();
-    return this.#closing;
   }
 
   #receive(packet: Buffer, remote: RemoteInfo): void {
@@ -91,7 +92,8 @@ export class UdpListener implements Resource {
   #send(reply: Buffer, remote: RemoteInfo): void {
     // Port 0 cannot be answered and makes send throw.
     if (remote.port === 0 || this.#socketClosed) return;
-    this.#socket.send(reply, 0, reply.length, remote.port, remote.address);
+    // Without offset and length, which would cost a view for every packet.
+    this.#socket.send(reply, remote.port, remote.address);
   }
 
   async #drain(): Promise<void> {

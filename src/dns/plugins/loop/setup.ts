@@ -32,7 +32,8 @@ export const loop: PluginModule = {
       const deadline = clock.now() + GIVE_UP_AFTER_MS;
       while (clock.now() < deadline) {
         const reply = await resolve(probe, RecordType.HINFO);
-        if (reply.rcode !== Rcode.SERVFAIL) break;
+        // Not seen: this Corefile is not in force yet.
+        if (reply.rcode !== Rcode.SERVFAIL && plugin.seen > 0) break;
         await sleep(clock, RETRY_MS, stop.signal);
       }
       await sleep(clock, WATCH_MS, stop.signal);
@@ -54,6 +55,12 @@ export const loop: PluginModule = {
   },
 };
 
+const LOOPING: Outcome = {
+  kind: 'rcode',
+  rcode: Rcode.SERVFAIL,
+  error: new Error('queries are forwarded in a loop'),
+};
+
 /** Counts how often the probe comes by; a forwarding loop brings it back. */
 class LoopPlugin implements Plugin {
   readonly name = 'loop';
@@ -61,7 +68,7 @@ class LoopPlugin implements Plugin {
   readonly #probe: string;
   readonly #onLoop: () => void;
   #seen = 0;
-  #enabled = true;
+  #state: 'watching' | 'quiet' | 'looping' = 'watching';
 
   constructor(probe: string, onLoop: () => void) {
     this.#probe = probe;
@@ -70,20 +77,26 @@ class LoopPlugin implements Plugin {
 
   serve(request: DnsRequest, next: Handler): Promise<Outcome> {
     if (
-      this.#enabled &&
+      this.#state === 'watching' &&
       request.question.type === RecordType.HINFO &&
       request.name === this.#probe
     ) {
       this.#seen += 1;
       if (this.#seen > MAX_SEEN) {
-        this.#enabled = false;
+        this.#state = 'looping';
         this.#onLoop();
       }
     }
+    // Whatever went on from here would come back, again and again.
+    if (this.#state === 'looping') return Promise.resolve(LOOPING);
     return next(request);
   }
 
+  get seen(): number {
+    return this.#seen;
+  }
+
   disable(): void {
-    this.#enabled = false;
+    if (this.#state === 'watching') this.#state = 'quiet';
   }
 }

@@ -1,5 +1,6 @@
 import { nameProblem } from '../../message/name.ts';
 import { Rcode } from '../../message/codes.ts';
+import { replyTo } from '../../message/message.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
 import type { ReplyChange, RewriteRule } from './rule.ts';
 
@@ -37,7 +38,17 @@ export class RewritePlugin implements Plugin {
 
 /** The reply to the question that was asked, not to the one that was passed on. */
 function restored(outcome: Outcome, request: DnsRequest, changes: readonly ReplyChange[]): Outcome {
-  if (outcome.kind !== 'reply') return outcome;
-  const changed = changes.reduce((reply, change) => change(reply), outcome.message);
-  return { ...outcome, message: { ...changed, questions: [request.question] } };
+  if (outcome.kind === 'drop' || outcome.kind === 'transfer') return outcome;
+  // An error nobody wrote is written here: the server would answer the question that was passed on.
+  const { message, plugin } =
+    outcome.kind === 'reply'
+      ? outcome
+      : { message: replyTo(request.message, { rcode: outcome.rcode }), plugin: 'rewrite' };
+  const changed = changes.reduce((reply, change) => change(reply), message);
+  return {
+    kind: 'reply',
+    message: { ...changed, questions: [request.question] },
+    plugin,
+    ...(outcome.error === undefined ? {} : { error: outcome.error }),
+  };
 }
