@@ -31,6 +31,7 @@ export function peers(folder: string, childScript: string): readonly Peer[] {
       installed: isInstalled('nginx'),
       start: (listenPort, backendPort) => startNginxStream(folder, listenPort, backendPort),
     },
+    own('epoll'),
     own('handle'),
     own('net'),
     own('iptables'),

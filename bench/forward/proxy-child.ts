@@ -1,5 +1,5 @@
 // A forwarder of ours as a process of its own: node proxy-child.js ENGINE LISTEN_PORT BACKEND_PORT.
-// ENGINE is handle or net for the bare engine, or a proxy mode for everything around it.
+// ENGINE is epoll, handle or net for the bare engine, or a proxy mode for everything around it.
 import { systemClock } from '../../src/base/clock.ts';
 import { parseCidr } from '../../src/base/ip.ts';
 import { seededRandom } from '../../src/base/random.ts';
@@ -17,7 +17,7 @@ const [name = 'handle', listenPort = '0', backendPort = '0'] = process.argv.slic
 const ports = { listen: Number(listenPort), backend: Number(backendPort) };
 
 if (isProxyModeName(name)) await serveService(name);
-else if (name === 'net' || name === 'handle') {
+else if (name === 'net' || name === 'handle' || name === 'epoll') {
   const engine = createEngine({ clock: systemClock, choice: name });
   const route = { kind: 'dial', address: ADDRESS, port: ports.backend } as const;
   await engine.listen({ address: ADDRESS, port: ports.listen, route: () => route });

@@ -17,7 +17,9 @@ export class SharedIngress implements Resource {
   readonly #lifetime = new Lifetime('shared ingress');
 
   constructor({ clock, log, onProblem }: SharedIngressOptions) {
-    const engine = this.#lifetime.own(createEngine({ clock }));
+    const engine = this.#lifetime.own(
+      createEngine({ clock, onFallback: (reason) => log.warn({ reason }, 'slower forwarding') }),
+    );
     this.ingress = this.#lifetime.own(
       new Ingress({
         engine,

@@ -1,26 +1,66 @@
 import type { Clock } from '../../base/clock.ts';
+import { PodwireError } from '../../base/errors.ts';
 import type { Engine } from './engine.ts';
 import { HandleTransport } from './handle-transport.ts';
+import { LinuxEngine } from './linux/linux-engine.ts';
+import { probeLinux } from './linux/probe.ts';
 import { netTransport } from './net-transport.ts';
 import { type EngineLimits, StreamEngine } from './stream-engine.ts';
 import { loadTcpBinding } from './tcp-binding.ts';
 
 /**
- * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `auto` is `handle` where this
- * Node offers it, else `net`. The engine's name tells which it became.
+ * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `epoll` makes the system
+ * calls itself, in a thread of its own. `auto` is the fastest that works here. The engine's name tells which it
+ * became.
  */
-export type EngineChoice = 'auto' | 'net' | 'handle';
+export const ENGINE_CHOICES = ['auto', 'net', 'handle', 'epoll'] as const;
+export type EngineChoice = (typeof ENGINE_CHOICES)[number];
 
-/** Throws when `handle` is asked for by name and this Node does not have it. */
-export function createEngine(options: {
+export interface CreateEngineOptions {
   readonly clock: Clock;
   readonly choice?: EngineChoice;
   readonly limits?: Partial<EngineLimits>;
-}): Engine {
-  const { choice = 'auto', ...rest } = options;
+  /** Why a slower engine is used than the machine could have, in one line. */
+  onFallback?(reason: string): void;
+}
+
+/** Throws a PodwireError with code ENGINE_UNAVAILABLE when an engine asked for by name does not work here. */
+export function createEngine(options: CreateEngineOptions): Engine {
+  const { choice = 'auto' } = options;
+  if (choice === 'net' || choice === 'handle') return portableEngine(choice, options);
+  const probe = probeLinux();
+  if (probe.kind === 'refused') {
+    if (choice === 'epoll') throw unavailable(choice, probe.reason);
+    options.onFallback?.(`epoll engine not used: ${probe.reason}`);
+    return portableEngine('auto', options);
+  }
+  return new LinuxEngine({
+    linux: probe.linux,
+    portable: portableEngine('auto', options),
+    clock: options.clock,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    onCrash: ({ message }) => {
+      options.onFallback?.(
+        `the forwarding thread has died and its connections with it; the portable engine goes on: ${message}`,
+      );
+    },
+  });
+}
+
+function portableEngine(
+  choice: 'auto' | 'net' | 'handle',
+  { clock, limits }: CreateEngineOptions,
+): StreamEngine {
   const binding = choice === 'net' ? undefined : loadTcpBinding();
   if (binding === undefined && choice === 'handle')
-    throw new Error('this Node has no TCP handles to offer: use the engine "net" or "auto"');
+    throw unavailable(choice, 'this Node has no TCP handles to offer');
   const transport = binding === undefined ? netTransport : new HandleTransport(binding);
-  return new StreamEngine({ transport, ...rest });
+  return new StreamEngine({ transport, clock, ...(limits === undefined ? {} : { limits }) });
+}
+
+function unavailable(choice: EngineChoice, reason: string): PodwireError {
+  return new PodwireError(
+    'ENGINE_UNAVAILABLE',
+    `the engine "${choice}" does not work here: ${reason}; use "auto" or "net"`,
+  );
 }

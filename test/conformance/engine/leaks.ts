@@ -3,7 +3,15 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type Random, seededRandom } from '../../../src/base/random.ts';
 import type { SocketAddress } from '../../../src/proxy/flow.ts';
-import { dial, echoBack, ending, startServer, type TestServer, until } from '../../support/tcp.ts';
+import {
+  dial,
+  echoBack,
+  ending,
+  reset,
+  startServer,
+  type TestServer,
+  until,
+} from '../../support/tcp.ts';
 import { type CreateEngine, start, toServer } from './harness.ts';
 
 export function leaks(create: CreateEngine): void {
@@ -72,7 +80,7 @@ async function cutAtRandom(
     if (length < cutAt) return;
     const victim =
       random.below(2) === 0 ? client : server.sockets[random.below(server.sockets.length)];
-    victim?.resetAndDestroy();
+    if (victim !== undefined) reset(victim);
   });
   const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
   client.end(payload);

@@ -1,0 +1,229 @@
+import {
+  EAGAIN,
+  EINTR,
+  ENOBUFS,
+  ENOMEM,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+  SPLICE_F_MOVE,
+  SPLICE_F_NONBLOCK,
+} from './abi.ts';
+import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts';
+import { type Pipe, PIPE_BYTES, type PipePool } from './pipe-pool.ts';
+import type { Address, SystemCalls } from './system-calls.ts';
+
+/** What a direction needs of its thread. */
+export interface DirectionTools {
+  readonly calls: SystemCalls;
+  readonly pipes: PipePool;
+  readonly buffers: BufferPool;
+  /** Where every recv lands: BUFFER_BYTES, valid during one step only. */
+  readonly scratch: Address;
+}
+
+/** How a step of {@link Direction.move} ended. */
+export const OUTCOME = {
+  /** Nothing to do until the kernel reports one of the sockets, or ever. */
+  idle: 0,
+  /** There is more, but others want their turn. */
+  again: 1,
+  /** Nothing was wrong: the loop goes on. Never returned by `move`. */
+  moved: 2,
+  sourceBroken: 3,
+  sinkBroken: 4,
+} as const;
+export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
+
+/** Rounds of read and write before other connections get their turn: at most 2 MiB, or 32 MiB spliced. */
+const ROUNDS_A_TURN = 32;
+/** So many reads of at least BIG_READ in a row, and splice(2) takes over; one splice of less, and it ends. */
+const BIG_READS = 3;
+const BIG_READ = 32_768;
+const SMALL_SPLICE = 16_384;
+
+/**
+ * One way through a connection: reads from `from`, writes to `to`. Holds at most one buffer or one pipe of
+ * bytes that the sink has not taken, and reads nothing more until they are gone. Both sockets are
+ * non-blocking and watched edge-triggered; they belong to the conversation.
+ */
+export class Direction {
+  readonly #tools: DirectionTools;
+  readonly from: number;
+  readonly to: number;
+  /** Bytes read from `from`. */
+  bytes = 0;
+  /** FIN has been read. */
+  ended = false;
+  /** FIN has been passed on: nothing more will happen here. */
+  finished = false;
+
+  #readable = false;
+  /** An ending is on its way behind the bytes: a short read does not mean that there is nothing more. */
+  #ending = false;
+  #writable = true;
+  #held: Address = 0;
+  #heldFrom = 0;
+  #heldTo = 0;
+  #pipe: Pipe | undefined;
+  #piped = 0;
+  #bigReads = 0;
+
+  constructor(tools: DirectionTools, from: number, to: number) {
+    this.#tools = tools;
+    this.from = from;
+    this.to = to;
+  }
+
+  /** True while bytes wait for the sink. */
+  get blocked(): boolean {
+    return !this.#writable;
+  }
+
+  sourceReady(ending: boolean): void {
+    this.#readable = true;
+    if (ending) this.#ending = true;
+  }
+
+  sinkReady(): void {
+    this.#writable = true;
+  }
+
+  /** Moves what there is. After a broken outcome only `release` may follow. */
+  move(): Outcome {
+    for (let round = 0; round < ROUNDS_A_TURN; round += 1) {
+      const outcome = this.#step();
+      if (outcome !== OUTCOME.moved) return outcome;
+    }
+    return OUTCOME.again;
+  }
+
+  /** Gives back what it holds; bytes under way are lost. */
+  release(): void {
+    if (this.#held !== 0) this.#tools.buffers.giveBack(this.#held);
+    this.#held = 0;
+    const pipe = this.#pipe;
+    this.#pipe = undefined;
+    if (pipe === undefined) return;
+    if (this.#piped === 0) this.#tools.pipes.giveBack(pipe);
+    else this.#tools.pipes.drop(pipe);
+  }
+
+  #step(): Outcome {
+    if (!this.#writable) return OUTCOME.idle;
+    if (this.#held !== 0) return this.#sendHeld();
+    if (this.#piped > 0) return this.#spliceOut();
+    if (this.ended) return this.#finish();
+    if (!this.#readable) return OUTCOME.idle;
+    return this.#bigReads >= BIG_READS ? this.#spliceIn() : this.#copy();
+  }
+
+  #copy(): Outcome {
+    const { calls, scratch } = this.#tools;
+    const length = calls.recv(this.from, scratch, BUFFER_BYTES, MSG_DONTWAIT);
+    if (length <= 0) return this.#nothingRead(length);
+    this.bytes += length;
+    this.#bigReads = length >= BIG_READ ? this.#bigReads + 1 : 0;
+    // A stream that gave less than was asked for is empty; the next byte is a new edge (epoll(7)).
+    if (length < BUFFER_BYTES && !this.#ending) this.#readable = false;
+    const sent = this.#send(scratch, length);
+    if (sent < 0) return OUTCOME.sinkBroken;
+    if (sent === length) return OUTCOME.moved;
+    this.#held = this.#tools.buffers.take();
+    this.#heldFrom = 0;
+    this.#heldTo = length - sent;
+    calls.memcpy(this.#held, scratch + sent, this.#heldTo);
+    return OUTCOME.moved;
+  }
+
+  #sendHeld(): Outcome {
+    const sent = this.#send(this.#held + this.#heldFrom, this.#heldTo - this.#heldFrom);
+    if (sent < 0) return OUTCOME.sinkBroken;
+    this.#heldFrom += sent;
+    if (this.#heldFrom < this.#heldTo) return OUTCOME.moved;
+    this.#tools.buffers.giveBack(this.#held);
+    this.#held = 0;
+    return OUTCOME.moved;
+  }
+
+  /** Bytes that the sink took, fewer when it is full; -1 when it is broken. */
+  #send(from: Address, length: number): number {
+    const { calls } = this.#tools;
+    const sent = calls.send(this.to, from, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent === length) return sent;
+    if (sent >= 0) {
+      this.#writable = false;
+      return sent;
+    }
+    return this.#sinkMayRecover(calls.errno()) ? 0 : -1;
+  }
+
+  #spliceIn(): Outcome {
+    const { calls, pipes } = this.#tools;
+    this.#pipe ??= pipes.take();
+    if (this.#pipe === undefined) {
+      this.#bigReads = 0;
+      return OUTCOME.moved;
+    }
+    const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+    const length = calls.splice(this.from, 0, this.#pipe.writeFd, 0, PIPE_BYTES, flags);
+    if (length <= 0) {
+      // The pipe was empty, so EAGAIN speaks of the socket.
+      const outcome = this.#nothingRead(length);
+      if (outcome !== OUTCOME.sourceBroken) this.#leavePipe();
+      return outcome;
+    }
+    this.bytes += length;
+    this.#piped = length;
+    if (length < SMALL_SPLICE) this.#bigReads = 0;
+    return OUTCOME.moved;
+  }
+
+  #spliceOut(): Outcome {
+    const { calls } = this.#tools;
+    const from = this.#pipe?.readFd ?? -1;
+    const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+    const length = calls.splice(from, 0, this.to, 0, this.#piped, flags);
+    if (length <= 0)
+      return this.#sinkMayRecover(calls.errno()) ? OUTCOME.moved : OUTCOME.sinkBroken;
+    this.#piped -= length;
+    if (this.#piped === 0 && this.#bigReads === 0) this.#leavePipe();
+    return OUTCOME.moved;
+  }
+
+  #leavePipe(): void {
+    if (this.#pipe !== undefined) this.#tools.pipes.giveBack(this.#pipe);
+    this.#pipe = undefined;
+  }
+
+  #nothingRead(result: number): Outcome {
+    if (result === 0) {
+      this.ended = true;
+      return OUTCOME.moved;
+    }
+    switch (this.#tools.calls.errno()) {
+      case EAGAIN:
+        this.#readable = false;
+        return OUTCOME.idle;
+      case EINTR:
+        return OUTCOME.moved;
+      case ENOMEM:
+      case ENOBUFS:
+        return OUTCOME.again;
+      default:
+        return OUTCOME.sourceBroken;
+    }
+  }
+
+  /** After a failed write. Short of memory the kernel reports nothing later, so the write is repeated. */
+  #sinkMayRecover(errno: number): boolean {
+    if (errno === EAGAIN) this.#writable = false;
+    return errno === EAGAIN || errno === EINTR || errno === ENOBUFS || errno === ENOMEM;
+  }
+
+  #finish(): Outcome {
+    if (this.finished) return OUTCOME.idle;
+    this.finished = true;
+    return this.#tools.calls.shutdown(this.to, SHUT_WR) === -1 ? OUTCOME.sinkBroken : OUTCOME.idle;
+  }
+}

@@ -1,0 +1,182 @@
+import { Worker } from 'node:worker_threads';
+import { EFD_CLOEXEC, EFD_NONBLOCK } from './abi.ts';
+import { Descriptors } from './descriptors.ts';
+import type { ForwarderInput } from './epoll-forwarder.ts';
+import { HEADER, Mailbox, SIDE, SlotTable, TO_WORKER } from './mailbox.ts';
+import { type Linux, systemError } from './system-calls.ts';
+import { TcpSockets } from './tcp-sockets.ts';
+
+export interface ForwarderThreadOptions {
+  readonly linux: Linux;
+  readonly connectionSlots: number;
+  readonly listenerSlots: number;
+  /** A message from the thread. */
+  onMessage(slot: number, message: number): void;
+  /** The thread has died unasked. Its descriptors are still open: `reap` closes them. */
+  onCrash(error: Error): void;
+}
+
+/**
+ * The main thread's side of the forwarding thread. Owns the worker, the shared memory and the two eventfds
+ * that wake the threads. A worker inside a system call cannot be terminated, so every way out rings its bell.
+ */
+export class ForwarderThread {
+  readonly table: SlotTable;
+  readonly firstListenerSlot: number;
+  readonly sockets: TcpSockets;
+  readonly #outbox: Mailbox;
+  readonly #inbox: Mailbox;
+  readonly #descriptors: Descriptors;
+  readonly #linux: Linux;
+  readonly #wakeFd: number;
+  readonly #mainFd: number;
+  readonly #watcher: { close(): void };
+  readonly #ended: Promise<void>;
+  readonly #options: ForwarderThreadOptions;
+  /** Resolves when the thread runs, or has died instead. */
+  readonly ready: Promise<void>;
+  #stopping = false;
+  #draining = false;
+  /** The thread is gone, and with it the memory and the eventfds: nothing may be posted or rung any more. */
+  #gone = false;
+  #crash: Error | undefined;
+
+  constructor(options: ForwarderThreadOptions) {
+    const { linux, connectionSlots, listenerSlots } = options;
+    const slots = connectionSlots + listenerSlots;
+    const shared = SlotTable.allocate(slots);
+    this.#linux = linux;
+    this.#options = options;
+    this.table = new SlotTable(shared, slots);
+    this.firstListenerSlot = connectionSlots;
+    this.#outbox = new Mailbox(this.table, SIDE.worker);
+    this.#inbox = new Mailbox(this.table, SIDE.main);
+    this.#descriptors = new Descriptors(linux);
+    this.sockets = new TcpSockets(linux);
+    this.#wakeFd = this.#eventFd();
+    this.#mainFd = this.#eventFd();
+    this.#watcher = linux.watch(this.#mainFd, () => this.#drain());
+    const worker = startWorker({
+      table: shared,
+      descriptors: this.#descriptors.shared,
+      slots,
+      firstListenerSlot: connectionSlots,
+      wakeFd: this.#wakeFd,
+      mainFd: this.#mainFd,
+    });
+    worker.on('error', (error) => {
+      this.#crash = error;
+    });
+    process.on('exit', this.#stop);
+    this.ready = new Promise((resolve) => {
+      worker.once('message', () => resolve());
+      worker.once('exit', () => resolve());
+    });
+    this.#ended = new Promise((resolve) => {
+      worker.once('exit', () => {
+        this.#exited();
+        resolve();
+      });
+    });
+  }
+
+  /** Posts and, unless messages are being handled just now, wakes the thread. */
+  post(slot: number, message: number): void {
+    if (this.#gone) return;
+    this.#outbox.post(slot, message);
+    if (!this.#draining) this.#ring();
+  }
+
+  /** From now on the thread owns this descriptor. */
+  give(fd: number): void {
+    this.#descriptors.own(fd);
+  }
+
+  /** Takes a connection's accepted socket from the thread, whose slot is free then. */
+  take(slot: number, fd: number): number {
+    this.#descriptors.disown(fd);
+    this.post(slot, TO_WORKER.released);
+    return fd;
+  }
+
+  /** Sends RST on, or closes, a socket that was taken. */
+  reset(fd: number): void {
+    this.#descriptors.reset(fd);
+  }
+
+  closeSocket(fd: number): void {
+    this.#descriptors.close(fd);
+  }
+
+  counter(which: 'acceptErrors' | 'sourcesLost'): number {
+    return Atomics.load(this.table.words, HEADER[which]);
+  }
+
+  /** Ends the thread, which resets what is left. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stop();
+    await this.#ended;
+  }
+
+  #drain(): void {
+    this.sockets.clear(this.#mainFd);
+    // Before the look: news that come after it ring again.
+    Atomics.store(this.table.words, HEADER.mainRung, 0);
+    this.#draining = true;
+    try {
+      this.#inbox.drain(this.#receive);
+    } finally {
+      this.#draining = false;
+    }
+    this.#ring();
+  }
+
+  #ring(): void {
+    if (this.#outbox.empty) return;
+    const sleeping = Atomics.exchange(this.table.words, HEADER.workerSleeps, 0) === 1;
+    if (sleeping) this.sockets.signal(this.#wakeFd);
+  }
+
+  readonly #receive = (slot: number, message: number): void => {
+    this.#options.onMessage(slot, message);
+  };
+
+  readonly #stop = (): void => {
+    if (this.#gone) return;
+    this.#stopping = true;
+    Atomics.store(this.table.words, HEADER.stop, 1);
+    this.sockets.signal(this.#wakeFd);
+  };
+
+  #exited(): void {
+    process.off('exit', this.#stop);
+    if (!this.#stopping) {
+      this.#stopping = true;
+      // What it said before it died still counts.
+      this.#inbox.drain(this.#receive);
+      this.#descriptors.resetAll();
+      this.#options.onCrash(this.#crash ?? new Error('the forwarding thread has ended'));
+    }
+    this.#gone = true;
+    this.#watcher.close();
+    for (const fd of [this.#wakeFd, this.#mainFd]) this.#linux.calls.close(fd);
+    this.sockets.release();
+    this.#descriptors.release();
+  }
+
+  #eventFd(): number {
+    const fd = this.#linux.calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd === -1) throw systemError(this.#linux.calls, 'eventfd');
+    return fd;
+  }
+}
+
+/** From sources, in tests, tsx loads the worker's TypeScript; what is published is JavaScript. */
+function startWorker(input: ForwarderInput): Worker {
+  const options = { workerData: input, name: 'podwire-forwarder' };
+  if (!import.meta.url.endsWith('.ts'))
+    return new Worker(new URL('./forwarder-thread-main.js', import.meta.url), options);
+  const entry = JSON.stringify(new URL('./forwarder-thread-main.ts', import.meta.url).href);
+  const load = `import('tsx/esm/api').then(({ tsImport }) => tsImport(${entry}, ${entry}))`;
+  return new Worker(load, { ...options, eval: true });
+}

@@ -1,0 +1,154 @@
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+import { EINTR, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from './abi.ts';
+
+/** Memory of this process by number: below 2^47, so a double holds it exactly. */
+export type Address = number;
+
+/**
+ * The calls that the engine makes, straight into libc through koffi. Descriptors and results are plain
+ * numbers; -1 means failure and `errno()` must be asked before anything else is called. Whoever passes an
+ * {@link Address} keeps its memory alive during the call; none of these keeps it longer.
+ */
+export interface SystemCalls {
+  errno(): number;
+  accept4(fd: number, sockaddr: Address, length: Address, flags: number): number;
+  bind(fd: number, sockaddr: Address, length: number): number;
+  close(fd: number): number;
+  connect(fd: number, sockaddr: Address, length: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Address): number;
+  epoll_wait(epoll: number, events: Address, most: number, timeoutMs: number): number;
+  eventfd(initial: number, flags: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  getsockname(fd: number, sockaddr: Address, length: Address): number;
+  getsockopt(fd: number, level: number, name: number, value: Address, length: Address): number;
+  listen(fd: number, backlog: number): number;
+  memcpy(to: Address, from: Address, bytes: number): number;
+  mmap(
+    at: Address,
+    bytes: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): number;
+  munmap(at: Address, bytes: number): number;
+  pipe2(fds: Address, flags: number): number;
+  read(fd: number, to: Address, bytes: number): number;
+  recv(fd: number, to: Address, bytes: number, flags: number): number;
+  send(fd: number, from: Address, bytes: number, flags: number): number;
+  setsockopt(fd: number, level: number, name: number, value: Address, bytes: number): number;
+  shutdown(fd: number, how: number): number;
+  socket(family: number, type: number, protocol: number): number;
+  splice(
+    from: number,
+    fromOffset: Address,
+    to: number,
+    toOffset: Address,
+    bytes: number,
+    flags: number,
+  ): number;
+  write(fd: number, from: Address, bytes: number): number;
+}
+
+/** Result and parameters of each call; `int64` stands for pointers, size_t and ssize_t. */
+const SIGNATURES: Readonly<Record<Exclude<keyof SystemCalls, 'errno'>, readonly string[]>> = {
+  accept4: ['int', 'int', 'int64', 'int64', 'int'],
+  bind: ['int', 'int', 'int64', 'uint'],
+  close: ['int', 'int'],
+  connect: ['int', 'int', 'int64', 'uint'],
+  epoll_create1: ['int', 'int'],
+  epoll_ctl: ['int', 'int', 'int', 'int', 'int64'],
+  epoll_wait: ['int', 'int', 'int64', 'int', 'int'],
+  eventfd: ['int', 'uint', 'int'],
+  fcntl: ['int', 'int', 'int', 'int64'],
+  getsockname: ['int', 'int', 'int64', 'int64'],
+  getsockopt: ['int', 'int', 'int', 'int', 'int64', 'int64'],
+  listen: ['int', 'int', 'int'],
+  memcpy: ['int64', 'int64', 'int64', 'int64'],
+  mmap: ['int64', 'int64', 'int64', 'int', 'int', 'int', 'int64'],
+  munmap: ['int', 'int64', 'int64'],
+  pipe2: ['int', 'int64', 'int'],
+  read: ['int64', 'int', 'int64', 'int64'],
+  recv: ['int64', 'int', 'int64', 'int64', 'int'],
+  send: ['int64', 'int', 'int64', 'int64', 'int'],
+  setsockopt: ['int', 'int', 'int', 'int', 'int64', 'uint'],
+  shutdown: ['int', 'int', 'int'],
+  socket: ['int', 'int', 'int', 'int'],
+  splice: ['int64', 'int', 'int64', 'int', 'int64', 'int64', 'uint'],
+  write: ['int64', 'int', 'int64', 'int64'],
+};
+
+/** What is used of koffi. Loaded by name at run time: it is an optional dependency. */
+interface Koffi {
+  load(path: null): { func(name: string, result: string, parameters: readonly string[]): unknown };
+  errno(): number;
+  view(address: bigint, bytes: number): ArrayBuffer;
+  readonly node: {
+    poll(fd: number, events: { readable: true }, callback: () => void): { close(): void };
+  };
+}
+
+export interface Linux {
+  readonly calls: SystemCalls;
+  /** Zeroed pages of their own. The caller owns them until `unmap`. */
+  map(bytes: number): Mapping;
+  /** Calls back on the event loop whenever `fd` is readable, and keeps the process alive until closed. */
+  watch(fd: number, callback: () => void): { close(): void };
+}
+
+/** A stretch of memory that both the kernel and JavaScript see. */
+export interface Mapping {
+  readonly address: Address;
+  readonly buffer: ArrayBuffer;
+  /** After it neither address nor buffer may be touched. */
+  unmap(): void;
+}
+
+/** Throws when koffi is not installed or has no binary for this machine. */
+export function loadLinux(): Linux {
+  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const libc = koffi.load(null);
+  const bound = Object.entries(SIGNATURES).map(([name, [result = 'void', ...parameters]]) => [
+    name,
+    libc.func(name, result, parameters),
+  ]);
+  const calls = Object.fromEntries([...bound, ['errno', () => koffi.errno()]]) as SystemCalls;
+  return {
+    calls,
+    map: (bytes) => {
+      const address = calls.mmap(
+        0,
+        bytes,
+        PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS,
+        -1,
+        0,
+      );
+      if (address === -1) throw systemError(calls, 'mmap');
+      const buffer = koffi.view(BigInt(address), bytes);
+      return { address, buffer, unmap: () => void calls.munmap(address, bytes) };
+    },
+    watch: (fd, callback) => koffi.node.poll(fd, { readable: true }, callback),
+  };
+}
+
+/** The failure of the call made last. */
+export function systemError(calls: SystemCalls, call: string): Error {
+  return errnoError(calls.errno(), call);
+}
+
+/** An Error with the system's `code`, as Node's own have. */
+export function errnoError(errno: number, call: string): Error & { readonly code: string } {
+  const code = getSystemErrorName(-errno);
+  return Object.assign(new Error(`${call}: ${code}`), { code, errno: -errno, syscall: call });
+}
+
+/** Repeats a call that a signal interrupted. */
+export function uninterrupted(calls: SystemCalls, call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result !== -1 || calls.errno() !== EINTR) return result;
+  }
+}

@@ -1,0 +1,116 @@
+import * as abi from './abi.ts';
+import { type Linux, type Mapping, type SystemCalls, uninterrupted } from './system-calls.ts';
+
+/** Offsets into the argument memory. */
+const ARGUMENT = { sockaddr: 0, length: 32, value: 36, bytes: 48 } as const;
+
+/**
+ * The socket calls with their arguments in memory. Owns that memory; the kernel looks at it during a call and
+ * never later. Each returns a descriptor or 0, or the negated errno.
+ */
+export class TcpSockets {
+  /** The struct sockaddr of the next or the last call. */
+  readonly sockaddr: Int32Array;
+  readonly #calls: SystemCalls;
+  readonly #memory: Mapping;
+  readonly #words: Int32Array;
+
+  constructor(linux: Linux) {
+    this.#calls = linux.calls;
+    this.#memory = linux.map(ARGUMENT.bytes);
+    this.#words = new Int32Array(this.#memory.buffer);
+    this.sockaddr = this.#words.subarray(0, ARGUMENT.length / 4);
+  }
+
+  /** A non-blocking socket that sends without delay, of the family in `sockaddr`. */
+  open(): number {
+    const type = abi.SOCK_STREAM | abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC;
+    const fd = this.#calls.socket(this.#family, type, 0);
+    if (fd === -1) return -this.#calls.errno();
+    this.enable(fd, abi.IPPROTO_TCP, abi.TCP_NODELAY);
+    return fd;
+  }
+
+  /** The client's address is in `sockaddr` afterwards. TCP_NODELAY is inherited from the listener. */
+  accept(listener: number): number {
+    this.#set(ARGUMENT.length, abi.SOCKADDR.v6Bytes);
+    const flags = abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC;
+    const fd = this.#calls.accept4(listener, this.#sockaddr, this.#at(ARGUMENT.length), flags);
+    return fd === -1 ? -this.#calls.errno() : fd;
+  }
+
+  bind(fd: number): number {
+    return this.#result(this.#calls.bind(fd, this.#sockaddr, this.#sockaddrBytes));
+  }
+
+  listen(fd: number, backlog: number): number {
+    return this.#result(this.#calls.listen(fd, backlog));
+  }
+
+  /** Fills in `sockaddr`. */
+  localAddress(fd: number): number {
+    this.#set(ARGUMENT.length, abi.SOCKADDR.v6Bytes);
+    return this.#result(this.#calls.getsockname(fd, this.#sockaddr, this.#at(ARGUMENT.length)));
+  }
+
+  /** 0: on its way. An interrupted connect goes on by itself, see connect(2). */
+  connect(fd: number): number {
+    const result = this.#result(this.#calls.connect(fd, this.#sockaddr, this.#sockaddrBytes));
+    return result === -abi.EINPROGRESS || result === -abi.EINTR ? 0 : result;
+  }
+
+  /** What is wrong with the socket, and clears it. */
+  error(fd: number): number {
+    this.#set(ARGUMENT.length, 4);
+    const value = this.#at(ARGUMENT.value);
+    const length = this.#at(ARGUMENT.length);
+    const result = this.#calls.getsockopt(fd, abi.SOL_SOCKET, abi.SO_ERROR, value, length);
+    if (result === -1) return -this.#calls.errno();
+    return -(this.#words[ARGUMENT.value / 4] ?? 0);
+  }
+
+  enable(fd: number, level: number, option: number): void {
+    this.#set(ARGUMENT.value, 1);
+    this.#calls.setsockopt(fd, level, option, this.#at(ARGUMENT.value), 4);
+  }
+
+  /** Adds one to an eventfd. */
+  signal(eventFd: number): void {
+    this.#set(ARGUMENT.value, 1);
+    this.#set(ARGUMENT.value + 4, 0);
+    uninterrupted(this.#calls, () => this.#calls.write(eventFd, this.#at(ARGUMENT.value), 8));
+  }
+
+  /** Sets an eventfd back to nothing. */
+  clear(eventFd: number): void {
+    uninterrupted(this.#calls, () => this.#calls.read(eventFd, this.#at(ARGUMENT.value), 8));
+  }
+
+  release(): void {
+    this.#memory.unmap();
+  }
+
+  get #family(): number {
+    return (this.sockaddr[0] ?? 0) & 0xffff;
+  }
+
+  get #sockaddrBytes(): number {
+    return this.#family === abi.AF_INET ? abi.SOCKADDR.v4Bytes : abi.SOCKADDR.v6Bytes;
+  }
+
+  get #sockaddr(): number {
+    return this.#at(ARGUMENT.sockaddr);
+  }
+
+  #at(offset: number): number {
+    return this.#memory.address + offset;
+  }
+
+  #set(offset: number, value: number): void {
+    this.#words[offset / 4] = value;
+  }
+
+  #result(result: number): number {
+    return result === -1 ? -this.#calls.errno() : result;
+  }
+}

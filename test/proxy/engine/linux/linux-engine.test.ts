@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import koffi from 'koffi';
+import { expect, test } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
+import { createEngine } from '../../../../src/proxy/engine/create-engine.ts';
+import { AF_INET, SOCK_STREAM } from '../../../../src/proxy/engine/linux/abi.ts';
+import { loadLinux } from '../../../../src/proxy/engine/linux/system-calls.ts';
+import { dial, echoBack, ending, readAll, startServer, until } from '../../../support/tcp.ts';
+import { engineConformance } from '../../../conformance/engine.ts';
+import { Recorder, toServer } from '../../../conformance/engine/harness.ts';
+
+engineConformance('epoll', (options) => createEngine({ choice: 'epoll', ...options }));
+
+type DupTo = (from: number, to: number) => number;
+
+function descriptors(): string[] {
+  return readdirSync('/proc/self/fd');
+}
+
+/** The forwarding thread's epoll: the one that watches the thread's bell, whose key is -1. */
+function forwardersEpoll(): number {
+  const found = descriptors().find((fd) => {
+    try {
+      const isEpoll = readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[eventpoll]';
+      return isEpoll && /data: +ffffffff\b/.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
+    } catch {
+      // Closed since it was listed.
+      return false;
+    }
+  });
+  return Number(found);
+}
+
+test('when the forwarding thread dies its connections end, and its listeners go on without it', async () => {
+  const before = descriptors();
+  {
+    await using server = await startServer(echoBack);
+    const complaints: string[] = [];
+    await using engine = createEngine({
+      choice: 'epoll',
+      clock: systemClock,
+      onFallback: (reason) => complaints.push(reason),
+    });
+    const recorder = new Recorder();
+    const route = { address: '127.0.0.1', port: 0, route: () => toServer(server, recorder) };
+    const listener = await engine.listen(route);
+    const victim = await dial(listener.local);
+    await until(() => recorder.events.includes('established'));
+    const end = ending(victim);
+    // With a socket in its place the thread's next wait fails.
+    const decoy = loadLinux().calls.socket(AF_INET, SOCK_STREAM, 0);
+    const dup2 = koffi.load(null).func('int dup2(int from, int to)') as DupTo;
+    dup2(decoy, forwardersEpoll());
+    loadLinux().calls.close(decoy);
+    victim.write('wake up');
+
+    expect(await end).toBe('ECONNRESET');
+    await until(() => complaints.length > 0);
+    expect(complaints[0]).toContain('the forwarding thread has died');
+    expect(recorder.events).toEqual(['established', 'closed']);
+    expect(engine.counters.active).toBe(0);
+
+    const survivor = await dial(listener.local);
+    survivor.end('still served');
+    expect((await readAll(survivor)).toString()).toBe('still served');
+    await listener.close();
+    await expect(dial(listener.local)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  }
+  await until(() => descriptors().length <= before.length);
+  expect(descriptors().length).toBeLessThanOrEqual(before.length);
+});
