@@ -1,4 +1,5 @@
 import { agnhost } from './agnhost-image.ts';
+import { coredns } from './coredns-image.ts';
 import { httpOn, httpOnDeclaredPorts } from './http-image.ts';
 import { idle } from './idle-image.ts';
 import type { BuiltinImage } from './image.ts';
@@ -14,6 +15,7 @@ export const BUILTIN_IMAGES: Readonly<Record<string, BuiltinImage>> = {
   tomcat: httpOn(8080),
   'guestbook-php-frontend': httpOn(80),
   agnhost,
+  coredns,
   redis,
   'redis-master': redis,
   'guestbook-redis-slave': redis,

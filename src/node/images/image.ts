@@ -9,6 +9,8 @@ export interface ImageServices {
   readonly random: Random;
   /** Where a server of `address:port` must really bind: see pod-ports.ts. */
   bindPort(address: string, port: number): number;
+  /** Serves the cluster's names from a Corefile; absent where there is no cluster. */
+  startDns?(spec: ContainerSpec, corefile: string): Promise<RunningImage>;
 }
 
 /**

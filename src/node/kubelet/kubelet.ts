@@ -13,7 +13,7 @@ import { PodWorker, type PodWorkerOptions } from './pod-worker.ts';
 export interface KubeletOptions
   extends Pick<
     PodWorkerOptions,
-    'addresses' | 'runtimes' | 'podsFolder' | 'baseEnv' | 'dialPort' | 'record'
+    'addresses' | 'runtimes' | 'podsFolder' | 'baseEnv' | 'dialPort' | 'record' | 'dns'
   > {
   readonly clock: Clock;
   readonly log: Logger;
@@ -54,6 +54,12 @@ export class Kubelet implements Resource {
     this.#lifetime.defer(
       this.#options.pods.subscribe((pod, previous) => this.#onPod(pod, previous)),
     );
+    for (const feed of [this.#options.configMaps, this.#options.secrets])
+      this.#lifetime.defer(
+        feed.subscribe((current, previous) => {
+          if (current !== undefined && previous !== undefined) this.#refresh(current);
+        }),
+      );
   }
 
   /** What a container wrote; undefined when this node does not run it. */
@@ -94,6 +100,13 @@ export class Kubelet implements Resource {
     worker?.update(pod);
     if (pod.metadata.deletionTimestamp !== undefined) this.#onDeletion(pod, worker);
     else if (worker === undefined && !isTerminal(pod)) this.#begin(uid, pod);
+  }
+
+  /** Mounted files follow their ConfigMaps and Secrets. */
+  #refresh(changed: ConfigMap | Secret): void {
+    for (const worker of this.#workers.values())
+      if (worker.pod.metadata.namespace === changed.metadata.namespace)
+        this.#track(worker.refreshVolumes());
   }
 
   #begin(uid: string, pod: Pod): void {

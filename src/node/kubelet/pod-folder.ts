@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import type { Container, KeyToPath, Pod, Volume } from '../../api/types/core.ts';
 import { PodwireError } from '../../base/errors.ts';
@@ -30,9 +30,17 @@ export class PodFolder {
       for (const [file, content] of Object.entries(volumeFiles(volume, sources))) {
         const path = join(target, normalize(`/${file}`));
         await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-        await writeFile(path, content, { mode: 0o600 });
+        await replaceFile(path, content);
       }
     }
+  }
+
+  /** Makes the folder and writes one file into it, e.g. `etc/resolv.conf`. */
+  async write(file: string, content: string): Promise<void> {
+    const path = join(this.path, normalize(`/${file}`));
+    await this.#make(this.path);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await replaceFile(path, content);
   }
 
   async remove(): Promise<void> {
@@ -43,6 +51,13 @@ export class PodFolder {
     this.#made = true;
     await mkdir(path, { recursive: true, mode: 0o700 });
   }
+}
+
+/** Whoever reads at the same time sees the old content or the new, never a part. */
+async function replaceFile(path: string, content: string): Promise<void> {
+  const unfinished = `${path}.tmp`;
+  await writeFile(unfinished, content, { mode: 0o600 });
+  await rename(unfinished, path);
 }
 
 /** File name → content of a ConfigMap or Secret volume; none for the other kinds. */

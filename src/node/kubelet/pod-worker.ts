@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
 import type { ResourceClient } from '../../controlplane/client/client.ts';
+import { formatResolvConf, podResolvConf, type ResolvConf } from '../../dns/resolv-conf/resolv-conf.ts';
 import { BUILTIN_IMAGES, FALLBACK_IMAGE, imageBaseName } from '../images/catalogue.ts';
 import { ContainerLog } from '../runtime/container-log.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container.ts';
@@ -25,6 +26,13 @@ export interface PodAddresses {
   release(owner: string): void;
 }
 
+/** kubelet --cluster-dns, --cluster-domain and --resolv-conf. */
+export interface PodDns {
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  readonly host: ResolvConf;
+}
+
 export interface PodWorkerOptions {
   readonly clock: Clock;
   readonly log: Logger;
@@ -35,6 +43,7 @@ export interface PodWorkerOptions {
   readonly addresses: PodAddresses;
   readonly runtimes: { readonly builtin: ContainerRuntime; readonly process: ContainerRuntime };
   readonly sources: EnvSources;
+  readonly dns: PodDns;
   /** Holds the pods' folders. */
   readonly podsFolder: string;
   /** What process pods inherit, e.g. PATH. */
@@ -98,6 +107,14 @@ export class PodWorker {
   /** Ends the pod: containers, then status, address and folder. Idempotent. */
   terminate(graceMs: number): Promise<void> {
     return (this.#stopping ??= this.#terminate(graceMs));
+  }
+
+  /** A ConfigMap or Secret of its namespace has changed: brings mounted files up to date. */
+  async refreshVolumes(): Promise<void> {
+    if (this.terminating) return;
+    for (const container of this.#pod.spec.containers)
+      if (this.#workers.get(container.name)?.status.state?.running !== undefined)
+        await this.#folder.mount(this.#pod, container, this.#options.sources);
   }
 
   /** Nothing more is reported of this pod: its node has died, or its object is gone. */
@@ -220,6 +237,7 @@ export class PodWorker {
       ...containerEnv(this.#pod, container, { podIP, hostIP: nodeIP, nodeName }, sources),
     };
     await this.#folder.mount(this.#pod, container, sources);
+    await this.#writeResolvConf();
     return {
       name: container.name,
       image: container.image ?? '',
@@ -235,6 +253,16 @@ export class PodWorker {
       output: this.#logOf(container.name),
       log,
     };
+  }
+
+  async #writeResolvConf(): Promise<void> {
+    const { metadata, spec } = this.#pod;
+    const { conf, events } = podResolvConf({
+      pod: { namespace: metadata.namespace ?? '', spec },
+      ...this.#options.dns,
+    });
+    for (const { reason, message } of events) this.#record('Warning', reason, message);
+    await this.#folder.write('etc/resolv.conf', formatResolvConf(conf));
   }
 
   #logOf(container: string): ContainerLog {

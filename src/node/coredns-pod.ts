@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { createMetrics } from '../base/metrics.ts';
+import type { Random } from '../base/random.ts';
+import { DnsServer } from '../dns/server/dns-server.ts';
+import type { DnsSource } from '../dns/source/dns-source.ts';
+import type { ImageServices } from './images/image.ts';
+
+const DNS_PORT = 53;
+
+/** What the built-in coredns image runs: a DNS server on the pod's own address, following its Corefile. */
+export function corednsPods(options: {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly source: DnsSource;
+  readonly bindPort: ImageServices['bindPort'];
+}): NonNullable<ImageServices['startDns']> {
+  const { clock, random, source, bindPort } = options;
+  return async (spec, file) => {
+    const { ip, name } = spec.pod;
+    const readCorefile = (): Promise<string> => readFile(file, 'utf8');
+    let exit: (code: number) => void = () => undefined;
+    const exited = new Promise<number>((resolve) => {
+      exit = resolve;
+    });
+    const server = await DnsServer.start({
+      clock,
+      random: random.fork(`coredns ${name}`),
+      log: spec.log.child({ pod: name }),
+      metrics: createMetrics(),
+      source,
+      localAddresses: [ip],
+      hostAddress: ip,
+      corefile: { file, text: await readCorefile() },
+      readCorefile,
+      onFatal: (error) => {
+        spec.output.write('stderr', `${error.message}\n`);
+        exit(1);
+      },
+      listen: [{ address: ip, port: bindPort(ip, DNS_PORT), corefilePort: DNS_PORT }],
+    });
+    spec.output.write('stdout', `CoreDNS for ${name} at ${ip}:${DNS_PORT}\n`);
+    return {
+      exited,
+      close: () => server.close(),
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    };
+  };
+}
