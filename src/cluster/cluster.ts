@@ -12,7 +12,9 @@ import type { Client } from '../controlplane/client/client.ts';
 import { Informers } from '../controlplane/client/informers.ts';
 import { ControlPlane } from '../controlplane/control-plane.ts';
 import { NodeCidrAllocator } from '../ipam/node-cidrs.ts';
-import { startClusterDns } from '../node/cluster-dns.ts';
+import { clusterCorefile, startClusterDns } from '../node/cluster-dns.ts';
+import { feedDnsSource } from '../node/feed-dns-source.ts';
+import { hostResolvConf } from '../node/host-resolv-conf.ts';
 import { NodeAgent } from '../node/node-agent.ts';
 import type { OverlaySettings } from '../node/node-overlay.ts';
 import { PodPorts } from '../node/pod-ports.ts';
@@ -27,6 +29,7 @@ import { podLogs } from './pod-logs.ts';
 import { type ClusterSummary, summarize } from './cluster-summary.ts';
 import { firstUnprivilegedPort } from './privileged-ports.ts';
 import { awaitSettled } from './settled.ts';
+import { installClusterDns } from './system-objects.ts';
 
 export interface ClusterOptions {
   readonly clock: Clock;
@@ -105,7 +108,11 @@ export class Cluster implements Resource {
     const cluster = new Cluster(config, options, random, controlPlane);
     try {
       await cluster.#startNodes();
-      await cluster.#startDns();
+      await cluster.#startHostDns();
+      await installClusterDns(cluster.client, {
+        corefile: clusterCorefile(config.dnsDomain),
+        clusterIP: config.clusterDNS,
+      });
       if (options.api !== undefined) await cluster.#openApi(options.api);
       return cluster;
     } catch (error) {
@@ -172,36 +179,37 @@ export class Cluster implements Resource {
     }
   }
 
-  /** DNS for the host and at the cluster DNS address; where one cannot be bound the other still serves. */
-  async #startDns(): Promise<void> {
+  /** DNS for programs outside the cluster; where it cannot be bound the cluster does without. */
+  async #startHostDns(): Promise<void> {
     const { clock, log, onProgress, onProblem } = this.#options;
-    const { dnsDomain, dnsHostAddress, clusterDNS } = this.config;
-    const feeds = {
+    const { dnsDomain: domain, dnsHostAddress } = this.config;
+    const { address, port } = dnsHostAddress;
+    try {
+      const server = await startClusterDns({
+        clock,
+        random: this.#random.fork('host-dns'),
+        log: log.child({ component: 'dns' }),
+        metrics: createMetrics(),
+        source: this.#dnsSource(),
+        domain,
+        address,
+        port,
+      });
+      this.#lifetime.own(server);
+      onProgress?.(`DNS for ${domain} at ${address}:${port}`);
+    } catch (error) {
+      if (errorCode(error) !== 'DNS_BIND') throw error;
+      onProblem?.(`DNS at ${address}:${port}: ${errorMessage(error)}`);
+    }
+  }
+
+  #dnsSource(): ReturnType<typeof feedDnsSource> {
+    return feedDnsSource({
       services: this.#informers.of('services'),
       endpointslices: this.#informers.of('endpointslices'),
       namespaces: this.#informers.of('namespaces'),
       pods: this.#informers.of('pods'),
-    };
-    await this.#informers.synced();
-    for (const { address, port } of [dnsHostAddress, { address: clusterDNS, port: 53 }]) {
-      try {
-        const server = await startClusterDns({
-          clock,
-          random: this.#random.fork(`dns ${address}`),
-          log: log.child({ component: 'dns' }),
-          metrics: createMetrics(),
-          feeds,
-          domain: dnsDomain,
-          address,
-          port,
-        });
-        this.#lifetime.own(server);
-        onProgress?.(`DNS for ${dnsDomain} at ${address}:${port}`);
-      } catch (error) {
-        if (errorCode(error) !== 'DNS_BIND') throw error;
-        onProblem?.(`DNS at ${address}:${port}: ${errorMessage(error)}`);
-      }
-    }
+    });
   }
 
   async #startNodes(): Promise<void> {
@@ -225,6 +233,8 @@ export class Cluster implements Resource {
       new SharedIngress({ clock, log, onProblem: (message) => onProblem?.(message) }),
     );
     this.#ingress = ingress;
+    const dnsSource = this.#dnsSource();
+    const hostDns = await hostResolvConf();
     await this.#informers.synced();
     for (let index = 0; index < config.nodes; index += 1) {
       const name = `node-${index + 1}`;
@@ -249,6 +259,12 @@ export class Cluster implements Resource {
         podsFolder,
         baseEnv: { PATH: env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' },
         overlay: overlaySettings(config),
+        dns: {
+          source: dnsSource,
+          clusterDns: [config.clusterDNS],
+          clusterDomain: config.dnsDomain,
+          host: hostDns,
+        },
         proxy: {
           mode: config.proxyMode,
           clusterCIDR: config.podSubnet,

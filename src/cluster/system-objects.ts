@@ -1,24 +1,41 @@
 import type { Deployment } from '../api/types/apps.ts';
 import type { ConfigMap, Service } from '../api/types/core.ts';
+import { ApiError } from '../api/api-error.ts';
 import type { KubeObject } from '../api/types/meta.ts';
+import type { Client, ResourceClient } from '../controlplane/client/client.ts';
 
 const NAMESPACE = 'kube-system';
 const LABELS = { 'k8s-app': 'kube-dns' } as const;
 const IMAGE = 'registry.k8s.io/coredns/coredns:v1.14.7';
 
-/** Cluster DNS as kubeadm installs it: a Corefile, two CoreDNS pods, and the Service kube-dns before them. */
-export function clusterDnsObjects(options: {
-  readonly corefile: string;
-  readonly clusterIP: string;
-}): readonly KubeObject[] {
-  const { corefile, clusterIP } = options;
-  const configMap: ConfigMap = {
+/**
+ * Installs cluster DNS as kubeadm does: a Corefile, two CoreDNS pods, and the Service kube-dns before them. What is
+ * there already is left alone: its user may have changed it.
+ */
+export async function installClusterDns(
+  client: Client,
+  options: { readonly corefile: string; readonly clusterIP: string },
+): Promise<void> {
+  await ensure(client.resource('configmaps'), configMap(options.corefile));
+  await ensure(client.resource('deployments'), deployment());
+  await ensure(client.resource('services'), service(options.clusterIP));
+}
+
+async function ensure<T extends KubeObject>(resource: ResourceClient<T>, object: T): Promise<void> {
+  try {
+    await resource.create(object);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
+  }
+}
+
+function configMap(corefile: string): ConfigMap {
+  return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'coredns', namespace: NAMESPACE },
     data: { Corefile: corefile },
   };
-  return [configMap, deployment(), service(clusterIP)];
 }
 
 function deployment(): Deployment {

@@ -3,29 +3,30 @@ import type { Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
+import { defaultCorefile } from '../dns/default-corefile.ts';
 import { DnsServer } from '../dns/server/dns-server.ts';
-import { type DnsFeeds, feedDnsSource } from './feed-dns-source.ts';
+import type { DnsSource } from '../dns/source/dns-source.ts';
 
 export interface ClusterDnsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly feeds: DnsFeeds;
+  readonly source: DnsSource;
   readonly domain: string;
   readonly address: string;
   readonly port: number;
 }
 
-/** The cluster's names at one address. Rejects with `DNS_BIND` when that cannot be had. */
+/** The cluster's names for programs outside it, at one address. Rejects with `DNS_BIND` when that cannot be had. */
 export function startClusterDns(options: ClusterDnsOptions): Promise<Resource> {
-  const { clock, random, log, metrics, feeds, domain, address, port } = options;
+  const { clock, random, log, metrics, source, domain, address, port } = options;
   return DnsServer.start({
     clock,
     random,
     log,
     metrics,
-    source: feedDnsSource(feeds),
+    source,
     localAddresses: [address],
     corefile: {
       file: 'Corefile',
@@ -33,4 +34,9 @@ export function startClusterDns(options: ClusterDnsOptions): Promise<Resource> {
     },
     listen: [{ address, port }],
   });
+}
+
+/** What the ConfigMap `coredns` holds at first. Names outside the cluster are refused until it forwards them. */
+export function clusterCorefile(domain: string): string {
+  return defaultCorefile({ domain });
 }

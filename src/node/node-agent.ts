@@ -10,10 +10,13 @@ import type { Client } from '../controlplane/client/client.ts';
 import { EventRecorder } from '../controlplane/client/event-recorder.ts';
 import type { Dialer } from '../proxy/dialer.ts';
 import type { SocketAddress } from '../proxy/flow.ts';
+import type { DnsSource } from '../dns/source/dns-source.ts';
+import { corednsPods } from './coredns-pod.ts';
 import { hostLocalAddresses } from './host-local-addresses.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { NodeIdentity } from './kubelet/node-heartbeat.ts';
 import { NodeOverlay, type OverlaySettings } from './node-overlay.ts';
+import type { PodDns } from './kubelet/pod-worker.ts';
 import { NodeProxy, type NodeProxyOptions } from './node-proxy.ts';
 import type { ObjectFeed } from './object-feed.ts';
 import type { PodPorts } from './pod-ports.ts';
@@ -42,6 +45,7 @@ export interface NodeAgentOptions {
   readonly baseEnv: Readonly<Record<string, string>>;
   /** Absent: pods of other nodes are dialled directly. */
   readonly overlay?: OverlaySettings;
+  readonly dns: PodDns & { readonly source: DnsSource };
   readonly proxy: Pick<NodeProxyOptions, 'mode' | 'clusterCIDR' | 'serviceCIDR' | 'ingress'> & {
     /** Other addresses that mean this node: 127.0.0.1 for the first. */
     readonly aliases: readonly string[];
@@ -78,6 +82,7 @@ export class NodeAgent implements Resource {
   static async start(options: NodeAgentOptions): Promise<NodeAgent> {
     const { clock, random, log, client, feeds, identity, podPorts } = options;
     const lifetime = new Lifetime(`node ${identity.name}`);
+    const bindPort = (address: string, port: number): number => podPorts.bindPort(address, port);
     const events = new EventRecorder({ component: 'kubelet', client, clock, logger: log });
     lifetime.defer(() => events.flushed());
     const kubelet = new Kubelet({
@@ -91,12 +96,14 @@ export class NodeAgent implements Resource {
         builtin: new BuiltinRuntime(clock, {
           clock,
           random: random.fork('images'),
-          bindPort: (address, port) => podPorts.bindPort(address, port),
+          bindPort,
+          startDns: corednsPods({ clock, random, source: options.dns.source, bindPort }),
         }),
         process: new ProcessRuntime(clock),
       },
       podsFolder: options.podsFolder,
       baseEnv: options.baseEnv,
+      dns: options.dns,
       dialPort: (address, port) => podPorts.dialPort(address, port),
       record: (pod, type, reason, message) => events.record(pod, type, reason, message),
     });

@@ -33,6 +33,7 @@ function withoutChance(line: string): string {
     .replaceAll(/\bnode-\d\b/g, 'NODE')
     .replaceAll(/(RemoteAddr: [\d.]+):\d+/g, '$1:PORT')
     .replaceAll(/\s+/g, ' ')
+    .replace(/^(NODE 127\.18\S+ \S+) \d+ ?$/, '$1 PODS')
     .trim();
 }
 

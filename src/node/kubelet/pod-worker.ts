@@ -3,7 +3,11 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
 import type { ResourceClient } from '../../controlplane/client/client.ts';
-import { formatResolvConf, podResolvConf, type ResolvConf } from '../../dns/resolv-conf/resolv-conf.ts';
+import {
+  formatResolvConf,
+  podResolvConf,
+  type ResolvConf,
+} from '../../dns/resolv-conf/resolv-conf.ts';
 import { BUILTIN_IMAGES, FALLBACK_IMAGE, imageBaseName } from '../images/catalogue.ts';
 import { ContainerLog } from '../runtime/container-log.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container.ts';
