@@ -17,6 +17,7 @@ import { feedDnsSource } from '../node/feed-dns-source.ts';
 import { hostResolvConf } from '../node/host-resolv-conf.ts';
 import { NodeAgent } from '../node/node-agent.ts';
 import type { OverlaySettings } from '../node/node-overlay.ts';
+import { NodeGroup } from './node-group.ts';
 import { PodPorts } from '../node/pod-ports.ts';
 import { SharedIngress } from '../node/shared-ingress.ts';
 import { openStore, type StoreConfig } from '../controlplane/store/open-store.ts';
@@ -235,6 +236,7 @@ export class Cluster implements Resource {
     this.#ingress = ingress;
     const dnsSource = this.#dnsSource();
     const hostDns = await hostResolvConf();
+    const nodes = this.#lifetime.own(new NodeGroup());
     await this.#informers.synced();
     for (let index = 0; index < config.nodes; index += 1) {
       const name = `node-${index + 1}`;
@@ -273,7 +275,7 @@ export class Cluster implements Resource {
           aliases: index === 0 ? ['127.0.0.1'] : [],
         },
       });
-      this.#lifetime.own(agent);
+      nodes.own(agent);
       this.#agents.set(name, agent);
       this.#options.onProgress?.(`${name} is Ready`);
     }

@@ -29,10 +29,12 @@ export interface KubeletOptions
 /** What a pod gets whose object vanished without a grace period (a forced delete). */
 const FORCED_GRACE_MS = 2_000;
 const DEFAULT_GRACE_SECONDS = 30;
+/** What pods get when their node shuts down (the kubelet's shutdownGracePeriod, which has no default). */
+const SHUTDOWN_GRACE_MS = 1_000;
 
 /**
  * Runs the pods that are bound to its node and reports on them and on the node itself. `close` lets pods
- * finish as SIGTERM would; dispose is a power cut: nothing more is reported.
+ * finish within a second, as SIGTERM would; dispose is a power cut: nothing more is reported.
  */
 export class Kubelet implements Resource {
   readonly #options: KubeletOptions;
@@ -69,19 +71,17 @@ export class Kubelet implements Resource {
 
   async close(): Promise<void> {
     await this.#lifetime.close();
-    await this.#endAll((pod) => graceMs(pod));
+    await this.#endAll(SHUTDOWN_GRACE_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lifetime[Symbol.asyncDispose]();
     for (const worker of this.#workers.values()) worker.mute();
-    await this.#endAll(() => 0);
+    await this.#endAll(0);
   }
 
-  async #endAll(grace: (pod: Pod) => number): Promise<void> {
-    await Promise.all(
-      [...this.#workers.values()].map((worker) => worker.terminate(grace(worker.pod))),
-    );
+  async #endAll(graceMs: number): Promise<void> {
+    await Promise.all([...this.#workers.values()].map((worker) => worker.terminate(graceMs)));
     await Promise.all(this.#endings);
     this.#workers.clear();
   }

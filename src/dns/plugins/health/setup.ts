@@ -43,6 +43,7 @@ export const health: PluginModule = {
       .of();
     let serving: { readonly port: number; stop(): Promise<void> } | undefined;
     let probes: SelfProbe | undefined;
+    const closing = new AbortController();
     return {
       async start() {
         serving = await http.serve(address, '/health', () => ({ status: 200, body: 'OK' }));
@@ -56,9 +57,11 @@ export const health: PluginModule = {
       async drain() {
         if (lameduckMs === 0) return;
         log.info(`plugin/health: Going into lameduck mode for ${lameduckMs / 1000}s`);
-        await sleep(clock, lameduckMs);
+        // Whoever closes meanwhile does not want to wait for the rest.
+        await sleep(clock, lameduckMs, closing.signal).catch(() => undefined);
       },
       async close() {
+        closing.abort();
         probes?.stop();
         await serving?.stop();
       },
