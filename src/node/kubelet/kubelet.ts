@@ -80,8 +80,8 @@ export class Kubelet implements Resource {
     await this.#endAll(0);
   }
 
-  async #endAll(graceMs: number): Promise<void> {
-    await Promise.all([...this.#workers.values()].map((worker) => worker.terminate(graceMs)));
+  async #endAll(podGraceMs: number): Promise<void> {
+    await Promise.all([...this.#workers.values()].map((worker) => worker.terminate(podGraceMs)));
     await Promise.all(this.#endings);
     this.#workers.clear();
   }
