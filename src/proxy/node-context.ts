@@ -63,9 +63,11 @@ export class NodeView {
   readonly #pods: AddressMatcher;
   readonly #nodePortIPs: ReadonlySet<string>;
   readonly #localhost: boolean;
+  readonly #habits: NodePortHabits;
 
   constructor(context: NodeContext, habits: NodePortHabits) {
     this.context = context;
+    this.#habits = habits;
     this.#nodeIPs = new Set(context.nodeIPs);
     this.#loopback = new AddressMatcher(context.loopback);
     this.#pods = new AddressMatcher(context.detectLocal?.cidrs ?? []);
@@ -103,6 +105,16 @@ export class NodeView {
       this.#nodePortIPs.has(address) ||
       (this.#localhost && !address.includes(':') && this.#loopback.matches(address))
     );
+  }
+
+  /** True: node ports are not tied to single addresses. */
+  servesAllNodeAddresses(family: IpFamily): boolean {
+    const blocks = nodePortBlocks(this.context, family);
+    return blocks === 'all' || (blocks === 'default' && this.#habits.addresses === 'all');
+  }
+
+  servesLocalhost(family: IpFamily): boolean {
+    return family === 'IPv4' && this.#localhost;
   }
 
   /** Where to listen for node ports. */

@@ -110,7 +110,7 @@ describe('explainFlow', () => {
     const wrong = `${MANIFEST}\n---\napiVersion: v1\nkind: Service\nmetadata: { name: x }\nspec: { ports: 80 }\n`;
     expect(await ask({}, wrong)).toMatchObject({
       kind: 'invalid',
-      problems: [expect.stringContaining('Service: ')],
+      problems: [expect.stringContaining('cluster.yaml:28: Service: ')],
     });
     const more = `${MANIFEST}\n---\napiVersion: example.org/v1\nkind: Widget\nmetadata: { name: x }\n`;
     expect(await ask({}, more)).toMatchObject({

@@ -3,7 +3,7 @@ import type { Endpoint } from '../../services/endpoint.ts';
 import type { Frontend, RoutingTable, ServicePort } from '../../services/routing-table.ts';
 import { formatServicePortName } from '../../services/service-port-name.ts';
 import type { Flow, Trace } from '../flow.ts';
-import type { NodeView } from '../node-context.ts';
+import type { NodePortHabits, NodeView } from '../node-context.ts';
 import type { ProxyMode } from '../proxy-mode.ts';
 import { endpointChain, type ServiceChainKind, serviceChain } from './chain-names.ts';
 import type { ModeOptions } from './mode-options.ts';
@@ -18,9 +18,11 @@ export function createIptablesMode(options: ModeOptions): ProxyMode {
   return new NetfilterMode(IPTABLES, options);
 }
 
+export const IPTABLES_NODE_PORTS: NodePortHabits = { addresses: 'all', localhost: 'optional' };
+
 const IPTABLES: NetfilterStyle = {
   name: 'iptables',
-  nodePorts: { addresses: 'all', localhost: 'optional' },
+  nodePorts: IPTABLES_NODE_PORTS,
   guardFirst: false,
   createMemory: () => new RecentList(),
   unmatched,

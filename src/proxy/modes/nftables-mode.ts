@@ -4,7 +4,7 @@ import type { Frontend, RoutingTable, ServicePort } from '../../services/routing
 import { formatServicePortName } from '../../services/service-port-name.ts';
 import { AddressMatcher } from '../address-matcher.ts';
 import type { Flow, Trace } from '../flow.ts';
-import type { NodeView } from '../node-context.ts';
+import type { NodePortHabits, NodeView } from '../node-context.ts';
 import type { ProxyMode } from '../proxy-mode.ts';
 import type { ModeOptions } from './mode-options.ts';
 import { NetfilterMode, type NetfilterStyle } from './netfilter-mode.ts';
@@ -25,9 +25,11 @@ export function createNftablesMode(options: ModeOptions): ProxyMode {
   );
 }
 
+export const NFTABLES_NODE_PORTS: NodePortHabits = { addresses: 'primary', localhost: 'never' };
+
 const NFTABLES: Omit<NetfilterStyle, 'unmatched'> = {
   name: 'nftables',
-  nodePorts: { addresses: 'primary', localhost: 'never' },
+  nodePorts: NFTABLES_NODE_PORTS,
   guardFirst: true,
   createMemory: () => new TimeoutSet(),
   draw,
