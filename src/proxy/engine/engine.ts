@@ -102,7 +102,7 @@ export interface EngineCounters {
   accepted: number;
   /** Reset on arrival because `maxConnections` were there already. */
   overLimit: number;
-  /** accept() failed; at the file limit the kernel's queue is emptied by closing what is in it. */
+  /** accept() failed. Not counted: at the file limit libuv accepts what waits and closes it. */
   acceptErrors: number;
   dialFailures: number;
   /** Dialled, but not from the address asked for. */

@@ -1,0 +1,202 @@
+// Many idle connections and a stream of new ones through one engine for a minute: nothing may leak, fail or stall.
+//
+//   npx tsx bench/forward/soak.bench.ts [--idle 10000] [--rate 2000] [--seconds 60] [--engine handle]
+//
+// Descriptors: two a connection in the forwarder, one in the clients and one in the server, so each is a process of
+// its own and `ulimit -n` must allow 2 × idle and some.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { readdirSync, readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../../src/base/clock.ts';
+import { createEngine, type EngineChoice } from '../../src/proxy/engine/create-engine.ts';
+import { cpuMicros } from './child.ts';
+
+const { values } = parseArgs({
+  options: {
+    role: { type: 'string', default: 'main' },
+    idle: { type: 'string', default: '10000' },
+    rate: { type: 'string', default: '2000' },
+    seconds: { type: 'string', default: '60' },
+    engine: { type: 'string', default: 'handle' },
+    port: { type: 'string', default: '0' },
+  },
+});
+const settings = {
+  idle: Number(values.idle),
+  rate: Number(values.rate),
+  seconds: Number(values.seconds),
+  port: Number(values.port),
+};
+/** Source addresses of the clients: one would run out of ports. */
+const CLIENT_ADDRESSES = 8;
+const TICK_MS = 10;
+
+const ROLES: Readonly<Record<string, () => Promise<void>>> = { main, server, forwarder };
+await ROLES[values.role]?.();
+
+async function main(): Promise<void> {
+  const backend = spawnRole('server', 0);
+  const backendPort = await answer<number>(backend);
+  const proxy = spawnRole('forwarder', backendPort);
+  const port = await answer<number>(proxy);
+  const before = await measure(proxy);
+  const idle = await openIdle(port, settings.idle);
+  const loaded = await measure(proxy);
+  console.log(`${settings.idle} idle connections: ${perConnection(before, loaded)} KiB each`);
+  const outcome = await streamOfConnections(port);
+  const busy = await measure(proxy);
+  for (const socket of idle) socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const after = await measure(proxy);
+  // Memory is compared between two states alike: all idle connections open, before and after the stream.
+  const growth = (busy.rssBytes / loaded.rssBytes - 1) * 100;
+  console.log(JSON.stringify({ ...outcome, cpuPercent: cpuShare(loaded, busy) }));
+  console.log(`memory: ${mib(loaded)} MiB loaded, ${mib(busy)} MiB after the stream`);
+  console.log(`event loop delay: p99 ${busy.delayP99Ms} ms, longest ${busy.delayMaxMs} ms`);
+  console.log(`descriptors: ${before.descriptors} before, ${after.descriptors} after`);
+  const ok =
+    outcome.errors === 0 &&
+    growth <= 10 &&
+    after.descriptors === before.descriptors &&
+    after.active === 0;
+  console.log(ok ? 'PASS' : 'FAIL');
+  proxy.kill();
+  backend.kill();
+  process.exitCode = ok ? 0 : 1;
+}
+
+interface Measurement {
+  readonly rssBytes: number;
+  readonly descriptors: number;
+  readonly active: number;
+  readonly cpuMicros: number;
+  readonly delayP99Ms: number;
+  readonly delayMaxMs: number;
+}
+
+/** After a garbage collection; the delay is since the last measurement. */
+async function measure(proxy: ChildProcess): Promise<Measurement> {
+  proxy.send('measure');
+  return answer<Measurement>(proxy);
+}
+
+async function answer<T>(child: ChildProcess): Promise<T> {
+  const [message] = (await once(child, 'message')) as [T];
+  return message;
+}
+
+function spawnRole(role: string, port: number): ChildProcess {
+  const argv = ['--role', role, '--port', String(port), '--engine', values.engine];
+  const execArgv = ['--import', 'tsx', '--expose-gc'];
+  return fork(import.meta.filename, argv, { execArgv });
+}
+
+function mib({ rssBytes }: Measurement): string {
+  return (rssBytes / 2 ** 20).toFixed(1);
+}
+
+function perConnection(before: Measurement, after: Measurement): string {
+  return ((after.rssBytes - before.rssBytes) / 1024 / settings.idle).toFixed(1);
+}
+
+function cpuShare(before: Measurement, after: Measurement): number {
+  return Math.round((after.cpuMicros - before.cpuMicros) / settings.seconds / 10_000);
+}
+
+function clientAddress(index: number): string {
+  return `127.0.0.${2 + (index % CLIENT_ADDRESSES)}`;
+}
+
+async function openIdle(port: number, count: number): Promise<ReturnType<typeof connect>[]> {
+  const sockets: ReturnType<typeof connect>[] = [];
+  while (sockets.length < count) {
+    const batch = Array.from({ length: Math.min(200, count - sockets.length) }, (_, index) =>
+      connect({ port, host: '127.0.0.1', localAddress: clientAddress(index) }),
+    );
+    // An echo proves that the whole way is open.
+    await Promise.all(
+      batch.map(async (socket) => {
+        socket.write('x');
+        await once(socket, 'data');
+      }),
+    );
+    sockets.push(...batch);
+  }
+  return sockets;
+}
+
+/** One request a connection, at a steady rate whatever becomes of the earlier ones. */
+async function streamOfConnections(port: number): Promise<{ connections: number; errors: number }> {
+  const total = settings.rate * settings.seconds;
+  const startedAt = performance.now();
+  let opened = 0;
+  let ended = 0;
+  let errors = 0;
+  await new Promise<void>((resolve) => {
+    const open = (): void => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress: clientAddress(opened) });
+      opened += 1;
+      socket.setNoDelay(true);
+      let echoed = false;
+      socket.on('data', () => {
+        echoed = true;
+        socket.end();
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        if (!echoed) errors += 1;
+        ended += 1;
+        if (ended === total) resolve();
+      });
+      socket.write('hello');
+    };
+    const timer = setInterval(() => {
+      const due = Math.min(total, ((performance.now() - startedAt) / 1000) * settings.rate);
+      for (let late = Math.floor(due) - opened; late > 0; late -= 1) open();
+      if (opened >= total) clearInterval(timer);
+    }, TICK_MS);
+  });
+  return { connections: total, errors };
+}
+
+async function server(): Promise<void> {
+  const echo = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.pipe(socket);
+  });
+  echo.listen({ port: 0, host: '127.0.0.1', backlog: 4096 });
+  await once(echo, 'listening');
+  const bound = echo.address();
+  process.send?.(typeof bound === 'object' ? bound?.port : undefined);
+}
+
+async function forwarder(): Promise<void> {
+  const engine = createEngine({ clock: systemClock, choice: values.engine as EngineChoice });
+  const route = { kind: 'dial', address: '127.0.0.1', port: settings.port } as const;
+  const { local } = await engine.listen({
+    address: '127.0.0.1',
+    port: 0,
+    // As the proxy does it: the endpoint sees the client's own address.
+    route: ({ source }) => ({ ...route, localAddress: source.address }),
+  });
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  process.on('message', () => {
+    globalThis.gc?.();
+    const result: Measurement = {
+      rssBytes:
+        Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024,
+      descriptors: readdirSync('/proc/self/fd').length,
+      active: engine.counters.active,
+      cpuMicros: cpuMicros(process.pid),
+      delayP99Ms: Math.round(delay.percentile(99) / 1e6),
+      delayMaxMs: Math.round(delay.max / 1e6),
+    };
+    delay.reset();
+    process.send?.(result);
+  });
+  process.send?.(local.port);
+}
