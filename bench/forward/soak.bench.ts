@@ -3,7 +3,7 @@
 //   npx tsx bench/forward/soak.bench.ts [--idle 10000] [--rate 2000] [--seconds 60] [--engine handle]
 //
 // Descriptors: two a connection in the forwarder, one in the clients and one in the server, so each is a process of
-// its own and `ulimit -n` must allow 2 × idle and some.
+// its own and `ulimit -n` must allow 2 × idle and some: where it does not, --idle must be less.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -33,6 +33,8 @@ const settings = {
 /** Source addresses of the clients: one would run out of ports. */
 const CLIENT_ADDRESSES = 8;
 const TICK_MS = 10;
+/** The first connections compile code and fill pools: that is no leak. */
+const WARM_UP_SECONDS = 5;
 
 const ROLES: Readonly<Record<string, () => Promise<void>>> = { main, server, forwarder };
 await ROLES[values.role]?.();
@@ -44,9 +46,10 @@ async function main(): Promise<void> {
   const port = await answer<number>(proxy);
   const before = await measure(proxy);
   const idle = await openIdle(port, settings.idle);
+  await streamOfConnections(port, WARM_UP_SECONDS);
   const loaded = await measure(proxy);
   console.log(`${settings.idle} idle connections: ${perConnection(before, loaded)} KiB each`);
-  const outcome = await streamOfConnections(port);
+  const outcome = await streamOfConnections(port, settings.seconds);
   const busy = await measure(proxy);
   for (const socket of idle) socket.destroy();
   await new Promise((resolve) => setTimeout(resolve, 2000));
@@ -54,6 +57,7 @@ async function main(): Promise<void> {
   // Memory is compared between two states alike: all idle connections open, before and after the stream.
   const growth = (busy.rssBytes / loaded.rssBytes - 1) * 100;
   console.log(JSON.stringify({ ...outcome, cpuPercent: cpuShare(loaded, busy) }));
+  console.log(`dial failures: ${busy.dialFailures}, sources lost: ${busy.sourcesLost}`);
   console.log(`memory: ${mib(loaded)} MiB loaded, ${mib(busy)} MiB after the stream`);
   console.log(`event loop delay: p99 ${busy.delayP99Ms} ms, longest ${busy.delayMaxMs} ms`);
   console.log(`descriptors: ${before.descriptors} before, ${after.descriptors} after`);
@@ -72,6 +76,8 @@ interface Measurement {
   readonly rssBytes: number;
   readonly descriptors: number;
   readonly active: number;
+  readonly dialFailures: number;
+  readonly sourcesLost: number;
   readonly cpuMicros: number;
   readonly delayP99Ms: number;
   readonly delayMaxMs: number;
@@ -119,8 +125,10 @@ async function openIdle(port: number, count: number): Promise<ReturnType<typeof 
     // An echo proves that the whole way is open.
     await Promise.all(
       batch.map(async (socket) => {
+        socket.once('close', () => socket.emit('error', new Error('an idle connection ended')));
         socket.write('x');
         await once(socket, 'data');
+        socket.removeAllListeners('close').on('error', () => {});
       }),
     );
     sockets.push(...batch);
@@ -128,16 +136,25 @@ async function openIdle(port: number, count: number): Promise<ReturnType<typeof 
   return sockets;
 }
 
+interface StreamOutcome {
+  readonly connections: number;
+  readonly errors: number;
+  /** How often each. */
+  readonly reasons: Readonly<Record<string, number>>;
+}
+
 /** One request a connection, at a steady rate whatever becomes of the earlier ones. */
-async function streamOfConnections(port: number): Promise<{ connections: number; errors: number }> {
-  const total = settings.rate * settings.seconds;
+async function streamOfConnections(port: number, seconds: number): Promise<StreamOutcome> {
+  const total = settings.rate * seconds;
   const startedAt = performance.now();
   let opened = 0;
   let ended = 0;
   let errors = 0;
+  const reasons: Record<string, number> = {};
   await new Promise<void>((resolve) => {
     const open = (): void => {
-      const socket = connect({ port, host: '127.0.0.1', localAddress: clientAddress(opened) });
+      // Not bound: the kernel may then use the port of a connection that ended a second ago.
+      const socket = connect({ port, host: '127.0.0.1' });
       opened += 1;
       socket.setNoDelay(true);
       let echoed = false;
@@ -145,9 +162,15 @@ async function streamOfConnections(port: number): Promise<{ connections: number;
         echoed = true;
         socket.end();
       });
-      socket.on('error', () => {});
+      let reason = 'closed without an echo';
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        reason = `${error.syscall} ${error.code}`;
+      });
       socket.on('close', () => {
-        if (!echoed) errors += 1;
+        if (!echoed) {
+          errors += 1;
+          reasons[reason] = (reasons[reason] ?? 0) + 1;
+        }
         ended += 1;
         if (ended === total) resolve();
       });
@@ -159,7 +182,7 @@ async function streamOfConnections(port: number): Promise<{ connections: number;
       if (opened >= total) clearInterval(timer);
     }, TICK_MS);
   });
-  return { connections: total, errors };
+  return { connections: total, errors, reasons };
 }
 
 async function server(): Promise<void> {
@@ -191,6 +214,8 @@ async function forwarder(): Promise<void> {
         Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024,
       descriptors: readdirSync('/proc/self/fd').length,
       active: engine.counters.active,
+      dialFailures: engine.counters.dialFailures,
+      sourcesLost: engine.counters.sourcesLost,
       cpuMicros: cpuMicros(process.pid),
       delayP99Ms: Math.round(delay.percentile(99) / 1e6),
       delayMaxMs: Math.round(delay.max / 1e6),
