@@ -27,11 +27,11 @@ function examples(markdown: string): Example[] {
 /** Names and addresses that are drawn anew each time, source ports, and the padding that follows their length. */
 function withoutChance(line: string): string {
   return line
+    .replaceAll(/(RemoteAddr:) [\d.]+:\d+/g, '$1 SOURCE')
     .replaceAll(/-[a-z0-9]{8,10}-[a-z0-9]{5}\b/g, '-HASH-ID')
     .replaceAll(/\b127\.96\.\d+\.\d+\b/g, 'CLUSTER-IP')
     .replaceAll(/\b127\.244\.\d+\.\d+\b/g, 'POD-IP')
     .replaceAll(/\bnode-\d\b/g, 'NODE')
-    .replaceAll(/(RemoteAddr:) [\d.]+:\d+/g, '$1 SOURCE')
     .replaceAll(/\s+/g, ' ')
     .replace(/^(NODE 127\.18\S+ \S+) \d+ ?$/, '$1 PODS')
     .trim();
