@@ -24,7 +24,13 @@ export function peers(folder: string, childScript: string): readonly Peer[] {
     {
       name: 'haproxy',
       installed: isInstalled('haproxy'),
-      start: (listenPort, backendPort) => startHaproxy(folder, listenPort, backendPort),
+      start: (listenPort, backendPort) => startHaproxy(folder, listenPort, backendPort, ''),
+    },
+    {
+      name: 'haproxy splice-auto',
+      installed: isInstalled('haproxy'),
+      start: (listenPort, backendPort) =>
+        startHaproxy(folder, listenPort, backendPort, 'option splice-auto'),
     },
     {
       name: 'nginx stream',
@@ -38,9 +44,14 @@ export function peers(folder: string, childScript: string): readonly Peer[] {
   ];
 }
 
-/** Mode tcp, one thread, the default 16 KiB buffers, no splice. */
-function startHaproxy(folder: string, listenPort: number, backendPort: number): Promise<Child> {
-  const file = join(folder, 'haproxy.cfg');
+/** Mode tcp, one thread, the default 16 KiB buffers; no splice unless `option` asks for it. */
+function startHaproxy(
+  folder: string,
+  listenPort: number,
+  backendPort: number,
+  option: string,
+): Promise<Child> {
+  const file = join(folder, `haproxy-${listenPort}.cfg`);
   writeFileSync(
     file,
     `global
@@ -51,6 +62,7 @@ defaults
   timeout connect 5s
   timeout client 1h
   timeout server 1h
+  ${option}
 listen bench
   bind 127.0.0.1:${listenPort} backlog 4096
   server backend 127.0.0.1:${backendPort}

@@ -18,7 +18,7 @@ const ports = { listen: Number(listenPort), backend: Number(backendPort) };
 
 if (isProxyModeName(name)) await serveService(name);
 else if (name === 'net' || name === 'handle' || name === 'epoll') {
-  const engine = createEngine({ clock: systemClock, choice: name });
+  const engine = createEngine({ clock: systemClock, choice: name, onFallback: console.error });
   const route = { kind: 'dial', address: ADDRESS, port: ports.backend } as const;
   await engine.listen({ address: ADDRESS, port: ports.listen, route: () => route });
 } else throw new Error(`no engine or proxy mode is called ${name}`);
@@ -38,7 +38,7 @@ async function serveService(mode: ProxyModeName): Promise<void> {
     problem: ({ message }) => console.error(message),
     solved: () => {},
   };
-  const engine = createEngine({ clock: systemClock });
+  const engine = createEngine({ clock: systemClock, onFallback: console.error });
   const ingress = new Ingress({ engine, clock: systemClock, events });
   const proxier = new Proxier({
     nodeName: 'node',

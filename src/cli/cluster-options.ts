@@ -7,6 +7,7 @@ import { freshSeed } from '../base/random.ts';
 import {
   type ClusterConfig,
   type ClusterConfigInput,
+  ENGINE_CHOICES,
   PROXY_MODES,
   resolveClusterConfig,
 } from '../cluster/cluster-config.ts';
@@ -18,6 +19,7 @@ export interface ClusterFlags {
   readonly nodes?: number;
   readonly seed?: string;
   readonly proxyMode?: string;
+  readonly engine?: string;
   readonly clusterDomain?: string;
   readonly podCidr?: string;
   readonly serviceCidr?: string;
@@ -32,11 +34,17 @@ export function addClusterOptions(command: Command): Command {
   return command
     .option(
       '--config <file>',
-      'YAML file with nodes, seed, proxyMode and networking (docs/configuration.md)',
+      'YAML file with nodes, seed, proxyMode, engine and networking (docs/configuration.md)',
     )
     .option('--nodes <n>', 'how many nodes', wholeNumber)
     .option('--seed <text>', 'make the same random decisions as another run')
     .addOption(new Option('--proxy-mode <mode>', 'how Services are balanced').choices(PROXY_MODES))
+    .addOption(
+      new Option(
+        '--engine <engine>',
+        'what moves the bytes; podwire doctor shows what works',
+      ).choices(ENGINE_CHOICES),
+    )
     .option('--cluster-domain <name>', 'DNS domain of the cluster (default cluster.local)')
     .option('--pod-cidr <cidr>', 'pod addresses (default 127.244.0.0/16)')
     .option('--service-cidr <cidr>', 'Service addresses (default 127.96.0.0/16)')
@@ -68,7 +76,12 @@ export async function clusterConfigFor(
   const input: ClusterConfigInput = {
     ...defaults,
     ...file,
-    ...defined({ nodes: flags.nodes, seed: flags.seed, proxyMode: flags.proxyMode }),
+    ...defined({
+      nodes: flags.nodes,
+      seed: flags.seed,
+      proxyMode: flags.proxyMode,
+      engine: flags.engine,
+    }),
     networking: {
       ...file.networking,
       ...defined({
@@ -115,6 +128,7 @@ const CONFIG_SHAPE: Shape = {
   nodes: 'number',
   seed: 'string',
   proxyMode: 'string',
+  engine: 'string',
   networking: {
     nodeSubnet: 'string',
     podSubnet: 'string',

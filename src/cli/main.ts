@@ -5,6 +5,7 @@ import { registerApiServer } from './apiserver.ts';
 import { registerBench } from './bench.ts';
 import { registerDemo } from './demo.ts';
 import { packageInfo } from './package-info.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerDns } from './dns.ts';
 import { registerExplain } from './explain.ts';
 import { registerKubeconfig } from './kubeconfig.ts';
@@ -32,6 +33,7 @@ Start here:
   registerDemo(program, processTerminal);
   registerBench(program, processTerminal);
   registerDns(program, processTerminal);
+  registerDoctor(program, processTerminal);
   registerExplain(program, processTerminal);
   registerApiServer(program, processTerminal);
   registerKubeconfig(program, processTerminal);

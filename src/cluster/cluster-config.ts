@@ -10,6 +10,7 @@ import {
   parseCidr,
   parseIp,
 } from '../base/ip.ts';
+import { ENGINE_CHOICES, type EngineChoice } from '../node/shared-ingress.ts';
 
 /** What a user may choose; everything has a default. Names follow kubeadm's ClusterConfiguration. */
 export interface ClusterConfigInput {
@@ -17,6 +18,8 @@ export interface ClusterConfigInput {
   /** Names the run: the same seed makes the same decisions. */
   readonly seed?: string;
   readonly proxyMode?: string;
+  /** What moves the bytes of TCP connections. */
+  readonly engine?: string;
   readonly networking?: {
     readonly nodeSubnet?: string;
     readonly podSubnet?: string;
@@ -37,6 +40,7 @@ export interface ClusterConfig {
   readonly nodes: number;
   readonly seed: string;
   readonly proxyMode: ProxyModeChoice;
+  readonly engine: EngineChoice;
   readonly nodeSubnet: Ipv4Cidr;
   readonly podSubnet: Ipv4Cidr;
   readonly nodeCIDRMaskSize: number;
@@ -47,6 +51,8 @@ export interface ClusterConfig {
   readonly nodePortRange: { readonly first: number; readonly last: number };
   readonly dnsHostAddress: { readonly address: string; readonly port: number };
 }
+
+export { ENGINE_CHOICES };
 
 export const PROXY_MODES = ['iptables', 'userspace', 'nftables', 'ipvs'] as const;
 export type ProxyModeChoice = (typeof PROXY_MODES)[number];
@@ -61,6 +67,7 @@ export interface ConfigError {
 const DEFAULTS = {
   nodes: 3,
   proxyMode: 'ipvs',
+  engine: 'auto',
   nodeSubnet: '127.18.0.0/16',
   podSubnet: '127.244.0.0/16',
   nodeCIDRMaskSize: 24,
@@ -100,6 +107,13 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
       `Unsupported value: "${input.proxyMode}": supported values: ${PROXY_MODES.map((mode) => `"${mode}"`).join(', ')}`,
     );
 
+  const engine = ENGINE_CHOICES.find((choice) => choice === (input.engine ?? DEFAULTS.engine));
+  if (engine === undefined)
+    refuse(
+      'engine',
+      `Unsupported value: "${input.engine}": supported values: ${ENGINE_CHOICES.map((choice) => `"${choice}"`).join(', ')}`,
+    );
+
   const cidr = (field: keyof typeof net & keyof typeof DEFAULTS): Ipv4Cidr | undefined =>
     ipv4Cidr(String(net[field] ?? DEFAULTS[field]), `networking.${field}`, refuse);
   const nodeSubnet = cidr('nodeSubnet');
@@ -129,6 +143,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
   if (
     errors.length > 0 ||
     proxyMode === undefined ||
+    engine === undefined ||
     nodeSubnet === undefined ||
     podSubnet === undefined ||
     serviceSubnet === undefined ||
@@ -142,6 +157,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     nodes,
     seed: input.seed ?? seed,
     proxyMode,
+    engine,
     nodeSubnet,
     podSubnet,
     nodeCIDRMaskSize: maskSize,

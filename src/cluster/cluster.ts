@@ -231,7 +231,12 @@ export class Cluster implements Resource {
       nodes: this.#informers.of('nodes'),
     };
     const { ingress } = this.#lifetime.own(
-      new SharedIngress({ clock, log, onProblem: (message) => onProblem?.(message) }),
+      new SharedIngress({
+        clock,
+        log,
+        engine: this.config.engine,
+        onProblem: (message) => onProblem?.(message),
+      }),
     );
     this.#ingress = ingress;
     const dnsSource = this.#dnsSource();

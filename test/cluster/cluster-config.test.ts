@@ -26,6 +26,7 @@ describe('a config that cannot work names every field at fault', () => {
   test.each<[string, ClusterConfigInput, string[]]>([
     ['no nodes', { nodes: 0 }, ['nodes']],
     ['unknown mode', { proxyMode: 'ebpf' }, ['proxyMode']],
+    ['unknown engine', { engine: 'steam' }, ['engine']],
     ['not a CIDR', { networking: { podSubnet: 'pods' } }, ['networking.podSubnet']],
     ['host bits', { networking: { podSubnet: '127.244.0.1/16' } }, ['networking.podSubnet']],
     ['IPv6', { networking: { serviceSubnet: 'fd00::/108' } }, ['networking.serviceSubnet']],

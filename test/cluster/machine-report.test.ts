@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { type MachineFact, machineReport } from '../../src/cluster/machine-report.ts';
+
+function report(
+  files: Readonly<Record<string, string>>,
+  refusal?: string,
+): Map<string, MachineFact> {
+  const facts = machineReport({
+    read: (path) => files[path],
+    hasCommand: (name) => name === 'curl',
+    kernel: 'linux 6.18.0',
+    arch: 'x64',
+    epollRefusal: () => refusal,
+  });
+  return new Map(facts.map((fact) => [fact.name, fact]));
+}
+
+test('names the engine that works, or why it does not', () => {
+  expect(report({}).get('epoll engine')?.state).toBe('ok');
+  expect(report({}, "Cannot find module 'koffi'").get('epoll engine')).toEqual({
+    name: 'epoll engine',
+    state: 'missing',
+    detail: "Cannot find module 'koffi'; the handle engine is used",
+  });
+});
+
+test.each([
+  ['low ports', 'net/ipv4/ip_unprivileged_port_start', '1024\n', 'missing', 'sysctl -w'],
+  ['low ports', 'net/ipv4/ip_unprivileged_port_start', '0\n', 'ok', 'is 0'],
+  ['io_uring', 'kernel/io_uring_disabled', '2\n', 'info', 'disabled by'],
+  ['user namespaces', 'user/max_user_namespaces', '0\n', 'missing', 'is 0'],
+  ['user namespaces', 'user/max_user_namespaces', '1000\n', 'ok', 'native'],
+  ['user namespaces', 'kernel/apparmor_restrict_unprivileged_userns', '1', 'missing', 'AppArmor'],
+])('%s: %s %j is %s', (name, sysctl, text, state, detail) => {
+  const fact = report({ [`/proc/sys/${sysctl}`]: text }).get(name);
+  expect(fact?.state).toBe(state);
+  expect(fact?.detail).toContain(detail);
+});
+
+test('says how many connections the file limit allows', () => {
+  const limits = (soft: string): Record<string, string> => ({
+    '/proc/self/limits': `Limit  Soft Limit  Hard Limit  Units\nMax open files   ${soft}   1048576   files\n`,
+  });
+  expect(report(limits('20000')).get('open files')).toMatchObject({ state: 'ok' });
+  expect(report(limits('20000')).get('open files')?.detail).toContain('about 10000 connections');
+  expect(report(limits('1024')).get('open files')).toMatchObject({ state: 'missing' });
+  expect(report({}).get('open files')).toMatchObject({ state: 'info' });
+});
+
+test('tells which tools are there', () => {
+  expect(report({}).get('curl')?.state).toBe('ok');
+  expect(report({}).get('kubectl')?.state).toBe('missing');
+});
