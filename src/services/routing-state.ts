@@ -1,10 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Service } from '../api/types/core.ts';
 import type { EndpointSlice } from '../api/types/discovery.ts';
 import type { NodeTopology } from './categorize-endpoints.ts';
+import { sameEndpoints } from './endpoint.ts';
 import type { EndpointsByPort } from './endpoint-slice-cache.ts';
 import { EndpointsChangeTracker } from './endpoints-change-tracker.ts';
 import { FrontendIndex } from './frontend-index.ts';
-import { type MapDraft, PersistentMap } from './persistent-map.ts';
+import { PersistentMap } from './persistent-map.ts';
 import type { Frontend, HealthCheckNodePort, RoutingTable, ServicePort } from './routing-table.ts';
 import { ServiceChangeTracker } from './service-change-tracker.ts';
 import type { ServicePortInfo } from './service-port-info.ts';
@@ -121,9 +123,18 @@ export class RoutingState {
       for (const service of touched) {
         const infos = this.#infos.get(service) ?? [];
         const endpoints = endpointChanges.get(service) ?? this.#endpoints.endpoints(service);
-        for (const info of serviceChanges.get(service)?.previous ?? infos)
-          removed.push(...withdraw(draft, servicePortKey(info)));
-        for (const info of infos) added.push(...this.#publish(draft, info, endpoints));
+        const previous = serviceChanges.get(service)?.previous ?? infos;
+        const known = previous.flatMap((info) => draft.get(servicePortKey(info)) ?? []);
+        const wanted = infos.map((info) => createServicePort(info, endpoints, this.#node));
+        const kept = this.#nodeChanged ? [] : known.filter((one) => wanted.some(isSame(one)));
+        for (const gone of known.filter((one) => !kept.includes(one))) {
+          removed.push(...gone.frontends);
+          draft.delete(gone.key);
+        }
+        for (const fresh of wanted.filter((one) => !kept.some(isSame(one)))) {
+          added.push(...fresh.frontends);
+          draft.set(fresh.key, fresh);
+        }
         healthChecks.push([service, healthCheckOf(infos, endpoints, this.#node)]);
       }
     });
@@ -136,16 +147,6 @@ export class RoutingState {
       nodePorts: this.#index.nodePorts,
       healthCheckNodePorts: withHealthChecks(this.#table.healthCheckNodePorts, healthChecks),
     };
-  }
-
-  #publish(
-    draft: MapDraft<string, ServicePort>,
-    info: ServicePortInfo,
-    endpoints: EndpointsByPort,
-  ): readonly Frontend[] {
-    const servicePort = createServicePort(info, endpoints, this.#node);
-    draft.set(servicePort.key, servicePort);
-    return servicePort.frontends;
   }
 }
 
@@ -172,10 +173,10 @@ export function buildRoutingTable(
   return state.build().table;
 }
 
-function withdraw(draft: MapDraft<string, ServicePort>, key: string): readonly Frontend[] {
-  const servicePort = draft.get(key);
-  draft.delete(key);
-  return servicePort?.frontends ?? [];
+/** Then it stays the same object, and listeners and pickers keep what they have. */
+function isSame(a: ServicePort): (b: ServicePort) => boolean {
+  return (b) =>
+    a.key === b.key && sameEndpoints(a.endpoints, b.endpoints) && isDeepStrictEqual(a.info, b.info);
 }
 
 function withHealthChecks(
@@ -184,7 +185,7 @@ function withHealthChecks(
 ): PersistentMap<string, HealthCheckNodePort> {
   return before.edit((draft) => {
     for (const [service, check] of changes)
-      if (check !== undefined) draft.set(service, check);
-      else draft.delete(service);
+      if (check === undefined) draft.delete(service);
+      else if (!isDeepStrictEqual(check, draft.get(service))) draft.set(service, check);
   });
 }
