@@ -54,10 +54,19 @@ function thingsToTry({ services }: ClusterSummary, config: ClusterConfig): strin
     if (service.clusterIP === '' || service.clusterIP === 'None') return lines;
     for (const { port: servicePort, protocol, nodePort } of service.ports) {
       if (protocol !== 'TCP') continue;
-      if (nodePort !== undefined) lines.push(`curl http://127.0.0.1:${nodePort}`);
-      lines.push(`curl http://${service.clusterIP}:${servicePort}`);
-      for (const ip of service.externalIPs) lines.push(`curl http://${ip}:${servicePort}`);
+      if (nodePort !== undefined) lines.push(dialLine('127.0.0.1', nodePort, servicePort));
+      for (const ip of [service.clusterIP, ...service.externalIPs])
+        lines.push(dialLine(ip, servicePort, servicePort));
     }
     return lines;
   });
+}
+
+const REDIS_PORT = 6379;
+
+/** The client to reach for, going by the Service's own port. */
+function dialLine(host: string, port: number, servicePort: number): string {
+  return servicePort === REDIS_PORT
+    ? `redis-cli -h ${host} -p ${port} ping`
+    : `curl http://${host}:${port}`;
 }

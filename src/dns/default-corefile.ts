@@ -29,7 +29,8 @@ export function defaultCorefile(options: {
     `       disable success ${domain}`,
     `       disable denial ${domain}`,
     '    }',
-    '    loop',
+    // Only what is forwarded can come back.
+    ...(upstream === undefined ? [] : ['    loop']),
     '    reload',
     '    loadbalance',
     '}',
