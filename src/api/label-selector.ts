@@ -94,6 +94,9 @@ function expressionRequirement(expression: LabelSelectorRequirement): LabelRequi
     case 'Exists':
     case 'DoesNotExist':
       return { key: expression.key, operator: expression.operator };
+    default:
+      // Validation refuses it; until then it selects nothing.
+      return { key: expression.key, operator: 'In', values: [] };
   }
 }
 

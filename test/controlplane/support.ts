@@ -40,6 +40,10 @@ export function example(name: string): ReturnType<typeof parseManifest> {
   return parseManifest(readFileSync(join(EXAMPLES, name), 'utf8'), name);
 }
 
+export function fixture(name: string): ReturnType<typeof parseManifest> {
+  return parseManifest(readFileSync(join(import.meta.dirname, '../fixtures', name), 'utf8'), name);
+}
+
 export function testNode(name: string, changes: Partial<Node['spec']> = {}): Node {
   return {
     apiVersion: 'v1',

@@ -1,4 +1,5 @@
 import { parseIp } from '../../base/ip.ts';
+import type { JsonObject } from '../json.ts';
 import { defineKind, type KindDefinition } from '../kind.ts';
 import { isDnsLabel, isDnsSubdomain } from '../names.ts';
 import { abbreviate, ageColumn, nameColumn } from '../table.ts';
@@ -17,7 +18,17 @@ export const endpointSliceKind: KindDefinition = defineKind<EndpointSlice>({
   singular: 'endpointslice',
   namespaced: true,
   storagePrefix: 'endpointslices',
-  versions: [{ group: 'discovery.k8s.io', version: 'v1' }],
+  versions: [
+    { group: 'discovery.k8s.io', version: 'v1' },
+    {
+      group: 'discovery.k8s.io',
+      version: 'v1beta1',
+      legacy: true,
+      deprecation:
+        'discovery.k8s.io/v1beta1 EndpointSlice is deprecated in v1.21+, unavailable in v1.25+; use discovery.k8s.io/v1 EndpointSlice',
+      fromStorage: addTopology,
+    },
+  ],
   message: 'discovery.v1.EndpointSlice',
   nameCheck: isDnsSubdomain,
   hasGeneration: true,
@@ -55,6 +66,19 @@ export const endpointSliceKind: KindDefinition = defineKind<EndpointSlice>({
       errors.invalid('addressType', slice.addressType, 'field is immutable');
   },
 });
+
+/** In v1beta1, which kubectl 1.20 reads, node and zone are labels. */
+function addTopology(object: JsonObject): void {
+  const { endpoints } = object as { endpoints?: (SliceEndpoint & { topology?: object })[] | null };
+  for (const endpoint of endpoints ?? []) {
+    const { nodeName, zone } = endpoint;
+    const topology = {
+      ...(nodeName === undefined ? {} : { 'kubernetes.io/hostname': nodeName }),
+      ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
+    };
+    if (Object.keys(topology).length > 0) endpoint.topology = topology;
+  }
+}
 
 function validateEndpoint(
   endpoint: SliceEndpoint,

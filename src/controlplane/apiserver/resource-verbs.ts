@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../api/json.ts';
-import { groupResource } from '../../api/kind.ts';
+import { formatApiVersion, groupResource } from '../../api/kind.ts';
 import type { ServedKind } from '../../api/kinds.ts';
 import { apiError, badRequest, expired, isApiError } from '../../api/status-errors.ts';
 import type { KubeObject, Status } from '../../api/types/meta.ts';
@@ -117,6 +117,7 @@ export async function createVerb(context: VerbContext): Promise<ApiResponse> {
   const { request, registry, served, clock } = context;
   const write = writeRequest(request, served, clock);
   const input = await readObject(request);
+  checkKind(input, served);
   placeInNamespace(input, context);
   const object = await registry.create(input, write.options);
   return json(201, representObject(object, served, representOptions(context)), write.warnings);
@@ -129,6 +130,7 @@ export async function updateVerb(
   const { request, registry, target, served, clock } = context;
   const write = writeRequest(request, served, clock, subresource);
   const input = await readObject(request);
+  checkKind(input, served);
   placeInNamespace(input, context);
   const name = nameOf(target);
   const metadata = metadataOf(input);
@@ -265,6 +267,20 @@ function selectionOf({ request, target }: VerbContext): Selection {
     labelSelector: request.query.get('labelSelector') ?? '',
     fieldSelector: request.query.get('fieldSelector') ?? '',
   };
+}
+
+/** What the body says it is must be what the URL is about; saying nothing is fine. */
+function checkKind(input: JsonObject, { kind, version }: ServedKind): void {
+  const expected = formatApiVersion(version);
+  const apiVersion = input['apiVersion'] ?? expected;
+  if (apiVersion !== expected)
+    throw badRequest(
+      `the API version in the data (${JSON.stringify(apiVersion)}) does not match the expected API version (${expected})`,
+    );
+  if ((input['kind'] ?? kind.kind) !== kind.kind)
+    throw badRequest(
+      `the kind in the data (${JSON.stringify(input['kind'])}) does not match the expected kind (${kind.kind})`,
+    );
 }
 
 /** The URL's namespace counts; an object that names another one is refused. */

@@ -1,0 +1,1073 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ApiHarness, type CallOptions } from './api-harness.ts';
+
+const CORE = '/api/v1/namespaces/default';
+const APPS = '/apis/apps/v1/namespaces/default';
+
+const container = { name: 'c', image: 'nginx' };
+const labels = { app: 'web' };
+
+function service(spec: object, metadata: object = { name: 'svc' }): object {
+  return { apiVersion: 'v1', kind: 'Service', metadata, spec };
+}
+
+function pod(spec: object, metadata: object = { name: 'p' }): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata,
+    spec: { containers: [container], ...spec },
+  };
+}
+
+function deployment(spec: object): object {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [container] } },
+      ...spec,
+    },
+  };
+}
+
+const port = { port: 80 };
+
+/** Refused objects: what is sent, the field at fault and the message about it. */
+const INVALID_OBJECTS: readonly [
+  title: string,
+  url: string,
+  body: object,
+  field: string,
+  message: string,
+][] = [
+  ['a Service without ports', `${CORE}/services`, service({}), 'spec.ports', 'Required value'],
+  [
+    'a port of 0',
+    `${CORE}/services`,
+    service({ ports: [{ port: 0 }] }),
+    'spec.ports[0].port',
+    'Invalid value: 0: must be between 1 and 65535, inclusive',
+  ],
+  [
+    'a port beyond 65535',
+    `${CORE}/services`,
+    service({ ports: [{ port: 70000 }] }),
+    'spec.ports[0].port',
+    'Invalid value: 70000: must be between 1 and 65535, inclusive',
+  ],
+  [
+    'two ports without names',
+    `${CORE}/services`,
+    service({ ports: [{ port: 80, name: 'a' }, { port: 81 }] }),
+    'spec.ports[1].name',
+    'Required value',
+  ],
+  [
+    'the same port name twice',
+    `${CORE}/services`,
+    service({
+      ports: [
+        { port: 80, name: 'a' },
+        { port: 81, name: 'a' },
+      ],
+    }),
+    'spec.ports[1].name',
+    'Duplicate value: "a"',
+  ],
+  [
+    'the same port twice',
+    `${CORE}/services`,
+    service({
+      ports: [
+        { port: 80, name: 'a' },
+        { port: 80, name: 'b' },
+      ],
+    }),
+    'spec.ports[1]',
+    'Duplicate value: {"port":80,"protocol":"TCP"}',
+  ],
+  [
+    'an unknown protocol',
+    `${CORE}/services`,
+    service({ ports: [{ port: 80, protocol: 'HTTP' }] }),
+    'spec.ports[0].protocol',
+    'Unsupported value: "HTTP": supported values: "SCTP", "TCP", "UDP"',
+  ],
+  [
+    'a target port name that is none',
+    `${CORE}/services`,
+    service({ ports: [{ port: 80, targetPort: 'UPPER_CASE' }] }),
+    'spec.ports[0].targetPort',
+    'Invalid value: "UPPER_CASE": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
+  ],
+  [
+    'a target port of 0 stands for the port',
+    `${CORE}/services`,
+    service({ ports: [{ port: 80, targetPort: 99999 }] }),
+    'spec.ports[0].targetPort',
+    'Invalid value: 99999: must be between 1 and 65535, inclusive',
+  ],
+  [
+    'a node port on a ClusterIP Service',
+    `${CORE}/services`,
+    service({ ports: [{ port: 80, nodePort: 30000 }] }),
+    'spec.ports[0].nodePort',
+    "Forbidden: may not be used when `type` is 'ClusterIP'",
+  ],
+  [
+    'a node port out of range',
+    `${CORE}/services`,
+    service({ type: 'NodePort', ports: [{ port: 80, nodePort: 29999 }] }),
+    'spec.ports[0].nodePort',
+    'Invalid value: 29999: provided port is not in the valid range. The range of valid ports is 30000-32767',
+  ],
+  [
+    'a node port twice',
+    `${CORE}/services`,
+    service({
+      type: 'NodePort',
+      ports: [
+        { port: 80, name: 'a', nodePort: 30100 },
+        { port: 81, name: 'b', nodePort: 30100 },
+      ],
+    }),
+    'spec.ports[1].nodePort',
+    'Duplicate value: 30100',
+  ],
+  [
+    'a node port that is taken',
+    `${CORE}/services`,
+    service({ type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] }),
+    'spec.ports[0].nodePort',
+    'Invalid value: 30080: provided port is already allocated (to default/taken)',
+  ],
+  [
+    'an unknown type',
+    `${CORE}/services`,
+    service({ type: 'Foo', ports: [port] }),
+    'spec.type',
+    'Unsupported value: "Foo": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"',
+  ],
+  [
+    'an unknown session affinity',
+    `${CORE}/services`,
+    service({ ports: [port], sessionAffinity: 'X' }),
+    'spec.sessionAffinity',
+    'Unsupported value: "X": supported values: "ClientIP", "None"',
+  ],
+  [
+    'a session timeout of 0',
+    `${CORE}/services`,
+    service({
+      ports: [port],
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 0 } },
+    }),
+    'spec.sessionAffinityConfig.clientIP.timeoutSeconds',
+    'Invalid value: 0: must be greater than 0 and less than 86400',
+  ],
+  [
+    'a session timeout beyond a day',
+    `${CORE}/services`,
+    service({
+      ports: [port],
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 86401 } },
+    }),
+    'spec.sessionAffinityConfig.clientIP.timeoutSeconds',
+    'Invalid value: 86401: must be greater than 0 and less than 86400',
+  ],
+  [
+    'an external policy for an internal Service',
+    `${CORE}/services`,
+    service({ ports: [port], externalTrafficPolicy: 'Local' }),
+    'spec.externalTrafficPolicy',
+    'Invalid value: "Local": may only be set for externally-accessible services',
+  ],
+  [
+    'an unknown external policy',
+    `${CORE}/services`,
+    service({ type: 'NodePort', ports: [port], externalTrafficPolicy: 'X' }),
+    'spec.externalTrafficPolicy',
+    'Unsupported value: "X": supported values: "Cluster", "Local"',
+  ],
+  [
+    'an unknown internal policy',
+    `${CORE}/services`,
+    service({ ports: [port], internalTrafficPolicy: 'X' }),
+    'spec.internalTrafficPolicy',
+    'Unsupported value: "X": supported values: "Cluster", "Local"',
+  ],
+  [
+    'a headless NodePort',
+    `${CORE}/services`,
+    service({ type: 'NodePort', clusterIP: 'None', ports: [port] }),
+    'spec.clusterIPs[0]',
+    'Invalid value: "None": may not be set to \'None\' for NodePort services',
+  ],
+  [
+    'an ExternalName without a name',
+    `${CORE}/services`,
+    service({ type: 'ExternalName' }),
+    'spec.externalName',
+    'Required value',
+  ],
+  [
+    'an ExternalName with a clusterIP',
+    `${CORE}/services`,
+    service({ type: 'ExternalName', externalName: 'example.org', clusterIP: '127.96.0.9' }),
+    'spec.clusterIPs',
+    'Forbidden: may not be set for ExternalName services',
+  ],
+  [
+    'a clusterIP that is no address',
+    `${CORE}/services`,
+    service({ clusterIP: 'nope', ports: [port] }),
+    'spec.clusterIPs[0]',
+    'Invalid value: "nope": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+  ],
+  [
+    'a clusterIP that is taken',
+    `${CORE}/services`,
+    service({ clusterIP: '127.96.0.1', ports: [port] }),
+    'spec.clusterIPs',
+    'Invalid value: ["127.96.0.1"]: failed to allocate IP 127.96.0.1: provided IP is already allocated (to default/kubernetes)',
+  ],
+  [
+    'a clusterIP out of range',
+    `${CORE}/services`,
+    service({ clusterIP: '10.96.0.9', ports: [port] }),
+    'spec.clusterIPs',
+    'Invalid value: ["10.96.0.9"]: failed to allocate IP 10.96.0.9: the provided IP is not in the valid range. The range of valid IPs is 127.96.0.0/16',
+  ],
+  [
+    'clusterIPs that begin otherwise',
+    `${CORE}/services`,
+    service({ clusterIP: '127.96.0.9', clusterIPs: ['127.96.0.8'], ports: [port] }),
+    'spec.clusterIPs',
+    'Invalid value: ["127.96.0.8"]: first value must match `clusterIP`',
+  ],
+  [
+    'source ranges without a load balancer',
+    `${CORE}/services`,
+    service({ ports: [port], loadBalancerSourceRanges: ['192.0.2.0/24'] }),
+    'spec.loadBalancerSourceRanges',
+    "Forbidden: may only be used when `type` is 'LoadBalancer'",
+  ],
+  [
+    'a source range that is none',
+    `${CORE}/services`,
+    service({ type: 'LoadBalancer', ports: [port], loadBalancerSourceRanges: ['x'] }),
+    'spec.loadBalancerSourceRanges[0]',
+    'Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+  ],
+  [
+    'a load balancer class without one',
+    `${CORE}/services`,
+    service({ ports: [port], loadBalancerClass: 'a/b' }),
+    'spec.loadBalancerClass',
+    "Forbidden: may only be used when `type` is 'LoadBalancer'",
+  ],
+  [
+    'an external IP that is none',
+    `${CORE}/services`,
+    service({ ports: [port], externalIPs: ['x'] }),
+    'spec.externalIPs[0]',
+    'Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+  ],
+  [
+    'a multicast external IP',
+    `${CORE}/services`,
+    service({ ports: [port], externalIPs: ['224.0.0.1'] }),
+    'spec.externalIPs[0]',
+    'Invalid value: "224.0.0.1": may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)',
+  ],
+  [
+    'an unknown traffic distribution',
+    `${CORE}/services`,
+    service({ ports: [port], trafficDistribution: 'X' }),
+    'spec.trafficDistribution',
+    'Unsupported value: "X": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"',
+  ],
+  [
+    'a Service name that begins with a digit',
+    `${CORE}/services`,
+    service({ ports: [port] }, { name: '1a' }),
+    'metadata.name',
+    "Invalid value: \"1a\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+  ],
+  [
+    'no name',
+    `${CORE}/services`,
+    service({ ports: [port] }, {}),
+    'metadata.name',
+    'Required value: name or generateName is required',
+  ],
+  [
+    'a label value with a space',
+    `${CORE}/services`,
+    service({ ports: [port] }, { name: 'svc', labels: { a: 'b c' } }),
+    'metadata.labels',
+    "Invalid value: \"b c\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+  ],
+  [
+    'an owner without a uid',
+    `${CORE}/services`,
+    service(
+      { ports: [port] },
+      { name: 'svc', ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x', uid: '' }] },
+    ),
+    'metadata.ownerReferences[0].uid',
+    'Invalid value: "": uid must not be empty',
+  ],
+  [
+    'a Pod without containers',
+    `${CORE}/pods`,
+    pod({ containers: [] }),
+    'spec.containers',
+    'Required value',
+  ],
+  [
+    'a container without an image',
+    `${CORE}/pods`,
+    pod({ containers: [{ name: 'c' }] }),
+    'spec.containers[0].image',
+    'Required value',
+  ],
+  [
+    'a container without a name',
+    `${CORE}/pods`,
+    pod({ containers: [{ image: 'nginx' }] }),
+    'spec.containers[0].name',
+    'Required value',
+  ],
+  [
+    'two containers of one name',
+    `${CORE}/pods`,
+    pod({ containers: [container, container] }),
+    'spec.containers[1].name',
+    'Duplicate value: "c"',
+  ],
+  [
+    'an unknown pull policy',
+    `${CORE}/pods`,
+    pod({ containers: [{ ...container, imagePullPolicy: 'X' }] }),
+    'spec.containers[0].imagePullPolicy',
+    'Unsupported value: "X": supported values: "Always", "IfNotPresent", "Never"',
+  ],
+  [
+    'an unknown restart policy',
+    `${CORE}/pods`,
+    pod({ restartPolicy: 'X' }),
+    'spec.restartPolicy',
+    'Unsupported value: "X": supported values: "Always", "Never", "OnFailure"',
+  ],
+  [
+    'an unknown DNS policy',
+    `${CORE}/pods`,
+    pod({ dnsPolicy: 'X' }),
+    'spec.dnsPolicy',
+    'Unsupported value: "X": supported values: "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"',
+  ],
+  [
+    'a mount of no volume',
+    `${CORE}/pods`,
+    pod({ containers: [{ ...container, volumeMounts: [{ name: 'v', mountPath: '/v' }] }] }),
+    'spec.containers[0].volumeMounts[0].name',
+    'Not found: "v"',
+  ],
+  [
+    'a volume of no kind',
+    `${CORE}/pods`,
+    pod({ volumes: [{ name: 'v' }] }),
+    'spec.volumes[0]',
+    'Required value: must specify a volume type',
+  ],
+  [
+    'a probe that does nothing',
+    `${CORE}/pods`,
+    pod({ containers: [{ ...container, readinessProbe: { periodSeconds: 1 } }] }),
+    'spec.containers[0].readinessProbe',
+    'Required value: must specify a handler type',
+  ],
+  [
+    'a request above its limit',
+    `${CORE}/pods`,
+    pod({
+      containers: [{ ...container, resources: { limits: { cpu: '1' }, requests: { cpu: '2' } } }],
+    }),
+    'spec.containers[0].resources.requests',
+    'Invalid value: "2": must be less than or equal to cpu limit of 1',
+  ],
+  [
+    'an environment variable without a name',
+    `${CORE}/pods`,
+    pod({ containers: [{ ...container, env: [{ value: 'x' }] }] }),
+    'spec.containers[0].env[0].name',
+    'Required value',
+  ],
+  [
+    'a toleration with seconds and no NoExecute',
+    `${CORE}/pods`,
+    pod({
+      tolerations: [{ key: 'a', operator: 'Exists', effect: 'NoSchedule', tolerationSeconds: 3 }],
+    }),
+    'spec.tolerations[0].effect',
+    'Invalid value: "NoSchedule": effect must be \'NoExecute\' when `tolerationSeconds` is set',
+  ],
+  [
+    'a Deployment without a selector',
+    `${APPS}/deployments`,
+    deployment({ selector: undefined }),
+    'spec.selector',
+    'Required value',
+  ],
+  [
+    'a selector that misses the template',
+    `${APPS}/deployments`,
+    deployment({ selector: { matchLabels: { app: 'other' } } }),
+    'spec.template.metadata.labels',
+    'Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+  ],
+  [
+    'negative replicas',
+    `${APPS}/deployments`,
+    deployment({ replicas: -1 }),
+    'spec.replicas',
+    'Invalid value: -1: must be greater than or equal to 0',
+  ],
+  [
+    'no surge and nothing unavailable',
+    `${APPS}/deployments`,
+    deployment({ strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 0 } } }),
+    'spec.strategy.rollingUpdate.maxUnavailable',
+    'Invalid value: 0: may not be 0 when `maxSurge` is 0',
+  ],
+  [
+    'a percentage that is none',
+    `${APPS}/deployments`,
+    deployment({ strategy: { rollingUpdate: { maxSurge: 'lots' } } }),
+    'spec.strategy.rollingUpdate.maxSurge',
+    "Invalid value: \"lots\": a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+  ],
+  [
+    'an unknown strategy',
+    `${APPS}/deployments`,
+    deployment({ strategy: { type: 'Magic' } }),
+    'spec.strategy.type',
+    'Unsupported value: "Magic": supported values: "Recreate", "RollingUpdate"',
+  ],
+  [
+    'a Deployment whose pods end',
+    `${APPS}/deployments`,
+    deployment({
+      template: { metadata: { labels }, spec: { restartPolicy: 'Never', containers: [container] } },
+    }),
+    'spec.template.spec.restartPolicy',
+    'Unsupported value: "Never": supported values: "Always"',
+  ],
+  [
+    'a deadline within minReadySeconds',
+    `${APPS}/deployments`,
+    deployment({ minReadySeconds: 700 }),
+    'spec.progressDeadlineSeconds',
+    'Invalid value: 600: must be greater than minReadySeconds',
+  ],
+  [
+    'an unknown selector operator',
+    `${APPS}/deployments`,
+    deployment({ selector: { matchExpressions: [{ key: 'a', operator: 'Like' }] } }),
+    'spec.selector.matchExpressions[0].operator',
+    'Invalid value: "Like": not a valid selector operator',
+  ],
+  [
+    'Endpoints without an address',
+    `${CORE}/endpoints`,
+    { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'e' }, subsets: [{ ports: [port] }] },
+    'subsets[0]',
+    'Required value: must specify `addresses` or `notReadyAddresses`',
+  ],
+  [
+    'an endpoint address that is none',
+    `${CORE}/endpoints`,
+    {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: { name: 'e' },
+      subsets: [{ addresses: [{ ip: 'x' }], ports: [port] }],
+    },
+    'subsets[0].addresses[0].ip',
+    'Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+  ],
+  [
+    'an EndpointSlice of no address type',
+    '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices',
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'e' },
+      endpoints: [],
+    },
+    'addressType',
+    'Required value',
+  ],
+  [
+    'an IPv6 address in an IPv4 slice',
+    '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices',
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'e' },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['2001:db8::1'] }],
+    },
+    'endpoints[0].addresses[0]',
+    'Invalid value: "2001:db8::1": must be a valid IPv4 address',
+  ],
+  [
+    'a ConfigMap key with a space',
+    `${CORE}/configmaps`,
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { 'a b': 'c' } },
+    'data[a b]',
+    "Invalid value: \"a b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+  ],
+  [
+    'a TLS Secret without its key',
+    `${CORE}/secrets`,
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 's' },
+      type: 'kubernetes.io/tls',
+      stringData: { 'tls.crt': 'x' },
+    },
+    'data[tls.key]',
+    'Required value',
+  ],
+  [
+    'a budget with both limits',
+    '/apis/policy/v1/namespaces/default/poddisruptionbudgets',
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'b' },
+      spec: { minAvailable: 1, maxUnavailable: 1 },
+    },
+    'spec',
+    'Invalid value: {"minAvailable":1,"maxUnavailable":1}: minAvailable and maxUnavailable cannot be both set',
+  ],
+  [
+    'a Lease of no duration',
+    '/apis/coordination.k8s.io/v1/namespaces/default/leases',
+    {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name: 'l' },
+      spec: { leaseDurationSeconds: 0 },
+    },
+    'spec.leaseDurationSeconds',
+    'Invalid value: 0: must be greater than 0',
+  ],
+  [
+    'a taint of no effect',
+    '/api/v1/nodes',
+    { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' }, spec: { taints: [{ key: 'a' }] } },
+    'spec.taints[0].effect',
+    'Required value',
+  ],
+  [
+    'a ServiceCIDR that is none',
+    '/apis/networking.k8s.io/v1/servicecidrs',
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'ServiceCIDR',
+      metadata: { name: 'c' },
+      spec: { cidrs: ['x'] },
+    },
+    'spec.cidrs[0]',
+    'Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+  ],
+  [
+    'an IPAddress with another name',
+    '/apis/networking.k8s.io/v1/ipaddresses',
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'IPAddress',
+      metadata: { name: 'x' },
+      spec: { parentRef: { resource: 'services', name: 'a' } },
+    },
+    'metadata.name',
+    'Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+  ],
+  [
+    'a namespace with a dot',
+    '/api/v1/namespaces',
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a.b' } },
+    'metadata.name',
+    "Invalid value: \"a.b\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+  ],
+  [
+    'a StatefulSet of unknown policy',
+    `${APPS}/statefulsets`,
+    {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 's' },
+      spec: {
+        podManagementPolicy: 'X',
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [container] } },
+      },
+    },
+    'spec.podManagementPolicy',
+    'Unsupported value: "X": supported values: "OrderedReady", "Parallel"',
+  ],
+  [
+    'a DaemonSet that can never roll',
+    `${APPS}/daemonsets`,
+    {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name: 'd' },
+      spec: {
+        updateStrategy: { rollingUpdate: { maxUnavailable: 0 } },
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [container] } },
+      },
+    },
+    'spec.updateStrategy.rollingUpdate.maxUnavailable',
+    'Invalid value: 0: cannot be 0 when maxSurge is 0',
+  ],
+];
+
+/** Refused requests: method, URL, what is sent, and the Status. */
+const REFUSED_REQUESTS: readonly [
+  title: string,
+  method: string,
+  url: string,
+  options: CallOptions,
+  code: number,
+  reason: string,
+  message: string,
+][] = [
+  [
+    'a body that is no JSON',
+    'POST',
+    `${CORE}/services`,
+    { raw: '{' },
+    400,
+    'BadRequest',
+    "couldn't get version/kind; json parse error: ",
+  ],
+  [
+    'a body that is a list',
+    'POST',
+    `${CORE}/services`,
+    { body: [] },
+    400,
+    'BadRequest',
+    'the request body must be an object',
+  ],
+  [
+    'an unknown body type',
+    'POST',
+    `${CORE}/services`,
+    { body: {}, type: 'text/html' },
+    415,
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format',
+  ],
+  [
+    'protobuf that is none',
+    'POST',
+    `${CORE}/services`,
+    { raw: 'k8s\0zzzz', type: 'application/vnd.kubernetes.protobuf' },
+    400,
+    'BadRequest',
+    'the body is not the protobuf it says it is',
+  ],
+  [
+    'replicas that are text',
+    'POST',
+    `${APPS}/deployments`,
+    { body: deployment({ replicas: 'three' }) },
+    400,
+    'BadRequest',
+    'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',
+  ],
+  [
+    'ports that are no list',
+    'POST',
+    `${CORE}/services`,
+    { body: service({ ports: { port: 80 } }) },
+    400,
+    'BadRequest',
+    'Service in version "v1" cannot be handled as a Service: json: cannot unmarshal object into Go struct field ServiceSpec.spec.ports of type []v1.ServicePort',
+  ],
+  [
+    'a port with a fraction',
+    'POST',
+    `${CORE}/services`,
+    { body: service({ ports: [{ port: 1.5 }] }) },
+    400,
+    'BadRequest',
+    'Service in version "v1" cannot be handled as a Service: json: cannot unmarshal number 1.5 into Go struct field ServicePort.spec.ports.port of type int32',
+  ],
+  [
+    'a quantity that is none',
+    'POST',
+    `${CORE}/pods`,
+    { body: pod({ containers: [{ ...container, resources: { limits: { cpu: 'much' } } }] }) },
+    400,
+    'BadRequest',
+    'Pod in version "v1" cannot be handled as a Pod: quantities must match the regular expression',
+  ],
+  [
+    'an unknown field, strictly',
+    'POST',
+    `${CORE}/services?fieldValidation=Strict`,
+    { body: service({ ports: [port], foo: 1 }) },
+    400,
+    'BadRequest',
+    'Service in version "v1" cannot be handled as a Service: strict decoding error: unknown field "spec.foo"',
+  ],
+  [
+    'another namespace than the URL',
+    'POST',
+    `${CORE}/services`,
+    { body: service({ ports: [port] }, { name: 'svc', namespace: 'other' }) },
+    400,
+    'BadRequest',
+    'the namespace of the provided object does not match the namespace sent on the request',
+  ],
+  [
+    'a namespace that does not exist',
+    'POST',
+    '/api/v1/namespaces/nope/services',
+    { body: service({ ports: [port] }) },
+    404,
+    'NotFound',
+    'namespaces "nope" not found',
+  ],
+  [
+    'a create without a namespace',
+    'POST',
+    '/api/v1/services',
+    { body: service({ ports: [port] }) },
+    405,
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+  ],
+  [
+    'an object that does not exist',
+    'GET',
+    `${CORE}/pods/nope`,
+    {},
+    404,
+    'NotFound',
+    'pods "nope" not found',
+  ],
+  [
+    'an object of a group that does not exist',
+    'GET',
+    `${APPS}/deployments/nope`,
+    {},
+    404,
+    'NotFound',
+    'deployments.apps "nope" not found',
+  ],
+  [
+    'a resource that is not served',
+    'GET',
+    '/api/v1/cronjobs',
+    {},
+    404,
+    'NotFound',
+    'the server could not find the requested resource',
+  ],
+  [
+    'a version that is not served',
+    'GET',
+    '/apis/apps/v9/deployments',
+    {},
+    404,
+    'NotFound',
+    'the server could not find the requested resource',
+  ],
+  [
+    'a subresource that is none',
+    'GET',
+    `${CORE}/services/taken/nope`,
+    {},
+    404,
+    'NotFound',
+    'the server could not find the requested resource',
+  ],
+  [
+    'an update with another name',
+    'PUT',
+    `${CORE}/services/taken`,
+    { body: service({ ports: [port] }, { name: 'x' }) },
+    400,
+    'BadRequest',
+    'the name of the object (x) does not match the name on the URL (taken)',
+  ],
+  [
+    'an update of an old version',
+    'PUT',
+    `${CORE}/services/taken`,
+    { body: service({ ports: [port] }, { name: 'taken', resourceVersion: '1' }) },
+    409,
+    'Conflict',
+    'Operation cannot be fulfilled on services "taken": the object has been modified; please apply your changes to the latest version and try again',
+  ],
+  [
+    'a deletion of another incarnation',
+    'DELETE',
+    `${CORE}/services/taken`,
+    { body: { preconditions: { uid: 'x' } } },
+    409,
+    'Conflict',
+    'Operation cannot be fulfilled on services "taken": Precondition failed: UID in precondition: x',
+  ],
+  [
+    'creating what exists',
+    'POST',
+    `${CORE}/services`,
+    { body: service({ ports: [port] }, { name: 'taken' }) },
+    409,
+    'AlreadyExists',
+    'services "taken" already exists',
+  ],
+  [
+    'a label selector that is none',
+    'GET',
+    `${CORE}/pods?labelSelector=a%20b`,
+    {},
+    400,
+    'BadRequest',
+    'unable to parse requirement: "a b": ',
+  ],
+  [
+    'a field selector nobody has',
+    'GET',
+    `${CORE}/pods?fieldSelector=foo%3Dbar`,
+    {},
+    400,
+    'BadRequest',
+    'field label not supported: foo',
+  ],
+  [
+    'a limit that is no number',
+    'GET',
+    `${CORE}/pods?limit=x`,
+    {},
+    422,
+    'Invalid',
+    'limit: Invalid value: "x"',
+  ],
+  [
+    'a continue token that is none',
+    'GET',
+    `${CORE}/pods?limit=1&continue=x`,
+    {},
+    400,
+    'BadRequest',
+    'continue key is not valid',
+  ],
+  [
+    'a version from the future',
+    'GET',
+    `${CORE}/pods?resourceVersion=99999999`,
+    {},
+    504,
+    'Timeout',
+    'Too large resource version: 99999999',
+  ],
+  [
+    'a form nobody speaks',
+    'GET',
+    `${CORE}/pods`,
+    { accept: 'text/html' },
+    406,
+    'NotAcceptable',
+    'only the following media types are accepted',
+  ],
+  [
+    'a method nobody knows',
+    'TRACE',
+    `${CORE}/pods/x`,
+    {},
+    405,
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+  ],
+  ['a malformed escape', 'GET', `${CORE}/pods/%ff`, {}, 400, 'BadRequest', 'malformed URL path'],
+  [
+    'an unknown dry run',
+    'POST',
+    `${CORE}/services?dryRun=Some`,
+    { body: service({ ports: [port] }) },
+    400,
+    'BadRequest',
+    'Invalid value: ["Some"]: dryRun: supported values: "All"',
+  ],
+  [
+    'an unknown validation',
+    'POST',
+    `${CORE}/services?fieldValidation=Lax`,
+    { body: service({ ports: [port] }) },
+    422,
+    'Invalid',
+    'fieldValidation: Unsupported value: "Lax"',
+  ],
+  [
+    'a patch of an unknown type',
+    'PATCH',
+    `${CORE}/services/taken`,
+    { body: {}, type: 'application/json' },
+    415,
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format',
+  ],
+  [
+    'a JSON patch of what is not there',
+    'PATCH',
+    `${CORE}/services/taken`,
+    { body: [{ op: 'remove', path: '/spec/nope' }], type: 'application/json-patch+json' },
+    422,
+    'Invalid',
+    'the server rejected our request due to an error in our request: doc is missing path: /spec/nope',
+  ],
+  [
+    'a failed test in a patch',
+    'PATCH',
+    `${CORE}/services/taken`,
+    { body: [{ op: 'test', path: '/kind', value: 'Pod' }], type: 'application/json-patch+json' },
+    422,
+    'Invalid',
+    'the server rejected our request due to an error in our request: testing value /kind failed',
+  ],
+  [
+    'an apply without a manager',
+    'PATCH',
+    `${CORE}/services/taken`,
+    { body: service({ ports: [port] }, { name: 'taken' }), type: 'application/apply-patch+yaml' },
+    422,
+    'Invalid',
+    'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+  ],
+  [
+    'a clusterIP that changes',
+    'PATCH',
+    `${CORE}/services/taken`,
+    {
+      body: { spec: { clusterIP: '127.96.0.77', clusterIPs: ['127.96.0.77'] } },
+      type: 'application/merge-patch+json',
+    },
+    422,
+    'Invalid',
+    'Service "taken" is invalid: spec.clusterIPs[0]: Invalid value: "127.96.0.77": may not change once set',
+  ],
+  [
+    'an unknown propagation',
+    'DELETE',
+    `${CORE}/services/taken`,
+    { body: { propagationPolicy: 'Sideways' } },
+    422,
+    'Invalid',
+    'propagationPolicy: Unsupported value: "Sideways"',
+  ],
+  [
+    'a negative grace period',
+    'DELETE',
+    `${CORE}/services/taken`,
+    { body: { gracePeriodSeconds: -5 } },
+    422,
+    'Invalid',
+    'gracePeriodSeconds: must be greater than or equal to 0',
+  ],
+  [
+    'a scale that is text',
+    'PATCH',
+    `${APPS}/deployments/dep/scale`,
+    { body: { spec: { replicas: 'x' } }, type: 'application/merge-patch+json' },
+    400,
+    'BadRequest',
+    'Scale in version "v1" cannot be handled as a Scale',
+  ],
+  [
+    'a negative scale',
+    'PATCH',
+    `${APPS}/deployments/dep/scale`,
+    { body: { spec: { replicas: -1 } }, type: 'application/merge-patch+json' },
+    422,
+    'Invalid',
+    'Scale.autoscaling "dep" is invalid: spec.replicas: Invalid value: -1',
+  ],
+  [
+    'a binding of no pod',
+    'POST',
+    `${CORE}/pods/nope/binding`,
+    { body: { target: { name: 'node-1' } } },
+    404,
+    'NotFound',
+    'pods "nope" not found',
+  ],
+  [
+    'the log of no pod',
+    'GET',
+    `${CORE}/pods/nope/log`,
+    {},
+    404,
+    'NotFound',
+    'pods "nope" not found',
+  ],
+];
+
+let api: ApiHarness;
+
+beforeAll(async () => {
+  api = await ApiHarness.start();
+  const taken = await api.call('POST', `${CORE}/services`, {
+    body: service({ type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] }, { name: 'taken' }),
+  });
+  if (taken.code !== 201) throw new Error(JSON.stringify(taken.body));
+  const made = await api.call('POST', `${APPS}/deployments`, {
+    body: { ...deployment({ replicas: 0 }), metadata: { name: 'dep' } },
+  });
+  if (made.code !== 201) throw new Error(JSON.stringify(made.body));
+  // Controllers come to rest, so that the revision stands still but for what tests do.
+  for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+describe('nothing is stored and the field is named', () => {
+  for (const [title, url, body, field, message] of INVALID_OBJECTS)
+    test(`refuses ${title}`, async () => {
+      const { revision } = api.plane.registry;
+      const answer = await api.call('POST', url, { body });
+      expect(answer.code).toBe(422);
+      expect(answer.body['reason']).toBe('Invalid');
+      const causes = [...(answer.body['details']?.['causes'] ?? [])];
+      expect(causes).toContainEqual(expect.objectContaining({ field, message }));
+      expect(api.plane.registry.revision).toBe(revision);
+    });
+});
+
+describe('nothing is stored and the Status says why', () => {
+  for (const [title, method, url, options, code, reason, message] of REFUSED_REQUESTS)
+    test(`refuses ${title}`, async () => {
+      const { revision } = api.plane.registry;
+      const answer = await api.call(method, url, options);
+      expect(answer).toMatchObject({
+        code,
+        body: { kind: 'Status', status: 'Failure', reason, code },
+      });
+      expect(answer.body['message']).toEqual(expect.stringContaining(message));
+      expect(api.plane.registry.revision).toBe(revision);
+    });
+});
