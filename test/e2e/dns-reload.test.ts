@@ -1,0 +1,50 @@
+// A Corefile that changes again and again under load: no query may be lost.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { CLUSTER_MANIFEST } from '../dns/cluster-fixture.ts';
+import { RunningDns } from './support/dns.ts';
+import { finished, has } from './support/podwire.ts';
+
+const SECONDS = 4;
+
+function corefile(ttl: number): string {
+  return `.:53 {\n    errors\n    kubernetes cluster.local {\n        ttl ${ttl}\n    }\n    cache 30\n    loadbalance\n}\n`;
+}
+
+test.skipIf(!has('dnsperf'))(
+  'reloading under dnsperf loses no query (skipped without dnsperf)',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podwire-reload-'));
+    const path = join(folder, 'Corefile');
+    writeFileSync(path, corefile(1));
+    const names = ['svc1', 'dual', 'web', 'nothing', 'nobody'].map(
+      (name) => `${name}.testns.svc.cluster.local A`,
+    );
+    writeFileSync(join(folder, 'queries'), `${names.join('\n')}\n`);
+    await using dns = await RunningDns.start(['--corefile', path, '-f', CLUSTER_MANIFEST]);
+    for (const mode of ['udp', 'tcp']) {
+      const target = ['-s', '127.0.0.1', '-p', String(dns.port), '-m', mode];
+      const work = ['-d', join(folder, 'queries'), '-l', String(SECONDS), '-c', '4', '-q', '40'];
+      const load = finished('dnsperf', [...target, ...work]);
+      const under = { load: true };
+      void load.finally(() => {
+        under.load = false;
+      });
+      let reloads = 0;
+      while (under.load) {
+        reloads += 1;
+        // Every third one is no good, and must change nothing.
+        writeFileSync(path, reloads % 3 === 0 ? '.:53 {\n    nonsense\n' : corefile(reloads));
+        dns.signal('SIGHUP');
+        await new Promise((settle) => setTimeout(settle, 100));
+      }
+      const { stdout } = await load;
+      expect(stdout).toMatch(/Queries lost:\s+0 /);
+      expect(Number(/Queries completed:\s+(\d+)/.exec(stdout)?.[1])).toBeGreaterThan(1000);
+      expect(reloads).toBeGreaterThan(10);
+    }
+    rmSync(folder, { recursive: true });
+  },
+);

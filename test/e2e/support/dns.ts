@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { finished } from './podwire.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const MAIN = join(ROOT, 'dist/cli/main.js');
+
+/** A port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** A running `podwire dns`. Every test stops what it started. */
+export class RunningDns {
+  readonly port: number;
+  readonly #child: ChildProcess;
+  output = '';
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child;
+    this.port = port;
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+  }
+
+  /** Resolves once it answers. */
+  static async start(
+    args: readonly string[],
+    listen: { address?: string; port?: number } = {},
+  ): Promise<RunningDns> {
+    const port = listen.port ?? (await freePort());
+    const own = ['--listen', `${listen.address ?? '127.0.0.1'}:${port}`];
+    const child = spawn(process.execPath, [MAIN, 'dns', ...own, ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const running = new RunningDns(child, port);
+    const exited = once(child, 'exit');
+    await Promise.race([running.prints('DNS at'), exited]);
+    if (child.exitCode !== null) throw new Error(`podwire dns ended:\n${running.output}`);
+    return running;
+  }
+
+  /** Resolves once the output holds `text`. */
+  async prints(text: string): Promise<void> {
+    while (!this.output.includes(text)) {
+      const { stdout, stderr } = this.#child;
+      if (stdout === null || stderr === null) return;
+      await Promise.race([once(stdout, 'data'), once(stderr, 'data')]);
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'exit');
+  }
+}
+
+/** What dig said: the status line, and the records with single spaces. */
+export async function dig(port: number, line: string): Promise<string[]> {
+  const args = ['@127.0.0.1', '-p', String(port), '+nocookie', ...line.split(' ')];
+  const { stdout } = await finished('dig', args);
+  const status = /status: (\w+)/.exec(stdout)?.[1];
+  const flags = /flags: ([a-z ]*);/.exec(stdout)?.[1];
+  const records = stdout
+    .split('\n')
+    .filter((text) => text !== '' && !text.startsWith(';'))
+    .map((text) => text.replaceAll(/\s+/g, ' '));
+  return [...(status === undefined ? [] : [`${status} ${flags}`]), ...records];
+}
+
+/** A real etcd with an empty store. */
+export class RunningEtcd {
+  readonly endpoint: string;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(child: ChildProcess, folder: string, endpoint: string) {
+    this.#child = child;
+    this.#folder = folder;
+    this.endpoint = endpoint;
+  }
+
+  static async start(program: string): Promise<RunningEtcd> {
+    const folder = mkdtempSync(join(tmpdir(), 'podwire-etcd-'));
+    const endpoint = `http://127.0.0.1:${await freePort()}`;
+    const peer = `http://127.0.0.1:${await freePort()}`;
+    const args = [
+      ['--data-dir', folder],
+      ['--listen-client-urls', endpoint],
+      ['--advertise-client-urls', endpoint],
+      ['--listen-peer-urls', peer],
+      ['--initial-advertise-peer-urls', peer],
+      ['--initial-cluster', `default=${peer}`],
+      ['--log-level', 'error'],
+    ].flat();
+    const child = spawn(program, args, { stdio: 'ignore' });
+    const running = new RunningEtcd(child, folder, endpoint);
+    for (;;) {
+      const answer = await fetch(`${endpoint}/health`).catch(() => undefined);
+      if (answer?.ok === true) return running;
+      if (child.exitCode !== null) throw new Error('etcd ended');
+      await new Promise((settle) => setTimeout(settle, 50));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
