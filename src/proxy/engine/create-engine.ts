@@ -10,8 +10,8 @@ import { loadTcpBinding } from './tcp-binding.ts';
 
 /**
  * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `epoll` makes the system
- * calls itself, in a thread of its own. `auto` is the fastest that works here. The engine's name tells which it
- * became.
+ * calls itself, in a thread of its own. `auto` is `handle` where this Node offers it, else `net`: epoll is for
+ * those who ask for it until it has been through longer load. The engine's name tells which it became.
  */
 export const ENGINE_CHOICES = ['auto', 'net', 'handle', 'epoll'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
@@ -20,20 +20,16 @@ export interface CreateEngineOptions {
   readonly clock: Clock;
   readonly choice?: EngineChoice;
   readonly limits?: Partial<EngineLimits>;
-  /** Why a slower engine is used than the machine could have, in one line. */
+  /** Told when an engine gives way to another while it runs, in one line. */
   onFallback?(reason: string): void;
 }
 
 /** Throws a PodwireError with code ENGINE_UNAVAILABLE when an engine asked for by name does not work here. */
 export function createEngine(options: CreateEngineOptions): Engine {
   const { choice = 'auto' } = options;
-  if (choice === 'net' || choice === 'handle') return portableEngine(choice, options);
+  if (choice !== 'epoll') return portableEngine(choice, options);
   const probe = probeLinux();
-  if (probe.kind === 'refused') {
-    if (choice === 'epoll') throw unavailable(choice, probe.reason);
-    options.onFallback?.(`epoll engine not used: ${probe.reason}`);
-    return portableEngine('auto', options);
-  }
+  if (probe.kind === 'refused') throw unavailable(choice, probe.reason);
   return new LinuxEngine({
     linux: probe.linux,
     portable: portableEngine('auto', options),
