@@ -2,5 +2,4 @@
 export {
   StandaloneDns,
   type ListenAddress,
-  type StandaloneDnsOptions,
 } from '../node/standalone-dns.ts';

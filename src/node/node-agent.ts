@@ -113,6 +113,7 @@ export class NodeAgent implements Resource {
       const overlay = await startOverlay(options);
       if (overlay !== undefined) lifetime.own(overlay);
       const proxy = lifetime.own(startProxy(options, overlay?.dialer ?? podDialer(podPorts)));
+      await serveProxy(proxy, identity.address, log);
       return new NodeAgent(kubelet, proxy, overlay, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
@@ -146,6 +147,15 @@ async function startOverlay(options: NodeAgentOptions): Promise<NodeOverlay | un
     if (!BIND_ERRORS.has(errorCode(error) ?? '')) throw error;
     log.warn({ reason: errorMessage(error) }, 'no overlay: its address and port cannot be had');
     return undefined;
+  }
+}
+
+/** Health and metrics are for those who look; a port that is taken does not stop the node. */
+async function serveProxy(proxy: NodeProxy, address: string, log: Logger): Promise<void> {
+  try {
+    await proxy.serve(address);
+  } catch (error) {
+    log.warn({ err: error, address }, 'kube-proxy health and metrics are not served');
   }
 }
 

@@ -5,6 +5,7 @@ import { type Cidr, parseCidr } from '../base/ip.ts';
 import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { Random } from '../base/random.ts';
 import type { Dialer } from '../proxy/dialer.ts';
+import { HEALTHZ_PORT, METRICS_PORT, startProxyServers } from '../proxy/health/proxy-servers.ts';
 import type { Ingress } from '../proxy/ingress.ts';
 import { PerServiceMode } from '../proxy/modes/per-service-mode.ts';
 import { type NodeContext, nodeContext } from '../proxy/node-context.ts';
@@ -65,6 +66,24 @@ export class NodeProxy implements Resource {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  /**
+   * Answers /healthz and /livez on port 10256 and /metrics and /proxyMode on 10249 of the node's address.
+   * Rejects with the system's error when another program has them; everything else goes on.
+   */
+  async serve(address: string): Promise<void> {
+    const { proxier } = this;
+    const servers = await startProxyServers({
+      healthz: { address, port: HEALTHZ_PORT },
+      metrics: { address, port: METRICS_PORT },
+      nodeName: proxier.nodeName,
+      mode: proxier.mode.name,
+      health: proxier.health,
+      proxyMetrics: proxier.metrics,
+      registry: proxier.registry,
+    });
+    this.#lifetime.own(servers);
   }
 
   #follow(services: ObjectFeed<Service>, slices: ObjectFeed<EndpointSlice>): void {
