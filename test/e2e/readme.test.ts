@@ -32,6 +32,7 @@ function withoutChance(line: string): string {
     .replaceAll(/\b127\.96\.\d+\.\d+\b/g, 'CLUSTER-IP')
     .replaceAll(/\b127\.244\.\d+\.\d+\b/g, 'POD-IP')
     .replaceAll(/\bnode-\d\b/g, 'NODE')
+    .replaceAll(/<none>\s+\d+s/g, '<none> AGE')
     .replaceAll(/\s+/g, ' ')
     .replace(/^(NODE 127\.18\S+ \S+) \d+ ?$/, '$1 PODS')
     .trim();
@@ -90,7 +91,7 @@ describe('with the cluster the README starts', () => {
   });
 
   for (const example of after) {
-    const program = ['dig', 'curl'].find((name) => example.command.includes(name));
+    const program = ['dig', 'curl', 'kubectl'].find((name) => example.command.includes(name));
     test.skipIf(program !== undefined && !has(program))(`$ ${example.command}`, async () =>
       expectShown(await runShell(example.command), example),
     );
