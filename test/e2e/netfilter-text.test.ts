@@ -1,15 +1,17 @@
 // What iptables-save and `nft list ruleset` show on a node is accepted by the real tools, and is what they
 // print themselves once the kernel has it.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { IpFamilyName, Service } from '../../src/api/types/core.ts';
 import type { EndpointSlice } from '../../src/api/types/discovery.ts';
 import { parseManifest } from '../../src/api/manifest.ts';
-import { nodeContext } from '../../src/proxy/node-context.ts';
+import { IPVS_NODE_PORTS } from '../../src/proxy/modes/ipvs-mode.ts';
+import { NodeView, nodeContext } from '../../src/proxy/node-context.ts';
+import { ipvsIpsets, renderIpsetSave } from '../../src/proxy/render/ipvs-ipsets.ts';
+import { ipvsRules } from '../../src/proxy/render/ipvs-rules.ts';
 import { iptablesRules } from '../../src/proxy/render/iptables-rules.ts';
 import { renderIptablesSave } from '../../src/proxy/render/iptables-save.ts';
 import { renderNftRuleset } from '../../src/proxy/render/nft-ruleset.ts';
@@ -23,12 +25,13 @@ const GUESTBOOK = resolve(import.meta.dirname, '../../examples/guestbook.yaml');
 const NODE = { nodeName: 'here', zone: '' };
 
 function obstacle(): string | undefined {
-  for (const tool of ['iptables-restore', 'ip6tables-restore', 'nft'])
+  for (const tool of ['iptables-restore', 'ip6tables-restore', 'ipset', 'nft'])
     if (spawnSync(tool, ['--version']).error !== undefined) return `${tool} is not installed`;
   return namespaceObstacle();
 }
 
 const skipped = obstacle();
+if (skipped !== undefined) process.stderr.write(`netfilter-text skipped: ${skipped}\n`);
 
 /** The Services of the example with addresses and two endpoints each, as a cluster gives them. */
 function guestbook(): RoutingTable {
@@ -108,61 +111,75 @@ const context = nodeContext({
   serviceCIDRs: [cidr('10.96.0.0/12'), cidr('2001:db8:3::/108')],
 });
 
-describe.skipIf(skipped !== undefined)(
-  `netfilter text${skipped === undefined ? '' : ` (${skipped})`}`,
-  () => {
-    let namespace: NetworkNamespace | undefined;
-    let folder = '';
+describe.skipIf(skipped !== undefined)('netfilter text', () => {
+  let namespace: NetworkNamespace | undefined;
+  let folder = '';
 
-    beforeAll(() => {
-      folder = mkdtempSync(join(tmpdir(), 'podwire-netfilter-'));
-      namespace = new NetworkNamespace('netfilter');
-    });
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'podwire-netfilter-'));
+  });
 
-    afterAll(() => {
-      namespace?.remove();
-      rmSync(folder, { recursive: true });
-    });
+  beforeEach(() => {
+    namespace = new NetworkNamespace('netfilter');
+  });
 
-    function run(command: string, input: string): string {
-      const file = join(folder, 'input');
-      writeFileSync(file, input);
-      return namespace?.run(command.replace('INPUT', file)) ?? '';
-    }
+  afterEach(() => namespace?.remove());
 
-    /** Without dates and counters. */
-    function rulesOf(text: string): string[] {
-      return text
-        .split('\n')
-        .filter((line) => !line.startsWith('#'))
-        .map((line) => line.replace(/\[\d+:\d+\]$/, '[0:0]'));
-    }
+  afterAll(() => rmSync(folder, { recursive: true }));
 
-    test('iptables-restore --test accepts the guestbook', () => {
-      const text = renderIptablesSave(iptablesRules(guestbook(), context), new Date(0));
-      expect(run('iptables-restore --test INPUT 2>&1', text)).toBe('');
-      expect(run('iptables-legacy-restore --test INPUT 2>&1', text)).toBe('');
-    });
+  function run(command: string, input: string): string {
+    const file = join(folder, 'input');
+    writeFileSync(file, input);
+    return namespace?.run(command.replace('INPUT', file)) ?? '';
+  }
 
-    test('nft -c accepts the guestbook', () => {
-      expect(run('nft -c -f INPUT 2>&1', renderNftRuleset(guestbook(), context))).toBe('');
-    });
+  /** Without dates and counters. */
+  function rulesOf(text: string): string[] {
+    return text
+      .split('\n')
+      .filter((line) => !line.startsWith('#'))
+      .map((line) => line.replace(/\[\d+:\d+\]$/, '[0:0]'));
+  }
 
-    test.each([
-      ['IPv4', 'iptables'],
-      ['IPv6', 'ip6tables'],
-    ] as const)('%s: %s-save prints the same rules', (family, tool) => {
-      const text = renderIptablesSave(
-        iptablesRules(everything(family), context, family),
-        new Date(0),
-      );
-      const printed = run(`${tool}-restore INPUT && ${tool}-save`, text);
-      expect(rulesOf(printed)).toEqual(rulesOf(text));
-    });
+  test('iptables-restore --test accepts the guestbook', () => {
+    const text = renderIptablesSave(iptablesRules(guestbook(), context), new Date(0));
+    expect(run('iptables-restore --test INPUT 2>&1', text)).toBe('');
+    expect(run('iptables-legacy-restore --test INPUT 2>&1', text)).toBe('');
+  });
 
-    test.each(['IPv4', 'IPv6'] as const)('%s: nft list ruleset prints the same text', (family) => {
-      const text = renderNftRuleset(everything(family), context, [family]);
-      expect(run('nft flush ruleset && nft -f INPUT && nft list ruleset', text)).toBe(text);
-    });
-  },
-);
+  test('nft -c accepts the guestbook', () => {
+    expect(run('nft -c -f INPUT 2>&1', renderNftRuleset(guestbook(), context))).toBe('');
+  });
+
+  test.each([
+    ['IPv4', 'iptables'],
+    ['IPv6', 'ip6tables'],
+  ] as const)('%s: %s-save prints the same rules', (family, tool) => {
+    const text = renderIptablesSave(
+      iptablesRules(everything(family), context, family),
+      new Date(0),
+    );
+    const printed = run(`${tool}-restore INPUT && ${tool}-save`, text);
+    expect(rulesOf(printed)).toEqual(rulesOf(text));
+  });
+
+  test.each([
+    ['IPv4', 'iptables'],
+    ['IPv6', 'ip6tables'],
+  ] as const)('%s: ipset and %s-save print the rules of ipvs mode', (family, tool) => {
+    const sets = ipvsIpsets(everything(family), new NodeView(context, IPVS_NODE_PORTS), family);
+    const setText = renderIpsetSave(sets, family);
+    const members = run('ipset restore -f INPUT && ipset save -sorted', setText)
+      .split('\n')
+      .map((line) => line.replace(/ bucketsize .*/, ''));
+    expect(members.toSorted()).toEqual(setText.split('\n').toSorted());
+    const text = renderIptablesSave(ipvsRules(everything(family), context, family), new Date(0));
+    const printed = run(`${tool}-restore INPUT && ${tool}-save`, text);
+    expect(rulesOf(printed)).toEqual(rulesOf(text));
+  });
+
+  test.each(['IPv4', 'IPv6'] as const)('%s: nft list ruleset prints the same text', (family) => {
+    const text = renderNftRuleset(everything(family), context, [family]);
+    expect(run('nft -f INPUT && nft list ruleset', text)).toBe(text);
+  });
+});

@@ -11,7 +11,7 @@ import type { Decision, Flow, SocketAddress, Trace } from '../flow.ts';
 import type { Connection } from '../ipvs/connection.ts';
 import type { DecisionStep } from '../ipvs/decision-trace.ts';
 import { Ipvs } from '../ipvs/ipvs.ts';
-import { NodeView } from '../node-context.ts';
+import { type NodePortHabits, NodeView } from '../node-context.ts';
 import type { ProxyMode, Reach, Stance } from '../proxy-mode.ts';
 import { findFrontend } from './find-frontend.ts';
 import { GracefulTermination } from './graceful-termination.ts';
@@ -32,7 +32,7 @@ import {
 import { traceCategory } from './trace-category.ts';
 import { VirtualServers } from './virtual-servers.ts';
 
-const NODE_PORTS = { addresses: 'all', localhost: 'never' } as const;
+export const IPVS_NODE_PORTS: NodePortHabits = { addresses: 'all', localhost: 'never' };
 
 /** Below the director's 300 s for UDP and 900 s for established TCP. */
 const KEEP_ALIVE_INTERVAL_MS = 240_000;
@@ -60,7 +60,7 @@ export class IpvsMode implements ProxyMode {
 
   constructor(options: ModeOptions) {
     const scheduler = options.ipvs?.scheduler ?? DEFAULT_SCHEDULER;
-    this.#view = new NodeView(options.context, NODE_PORTS);
+    this.#view = new NodeView(options.context, IPVS_NODE_PORTS);
     this.#clock = options.clock;
     this.#owns = options.ipvs?.owns ?? (() => true);
     this.#defaultScheduler = scheduler.scheduler;
