@@ -93,7 +93,10 @@ describe('with the cluster the README starts', () => {
   for (const example of after) {
     const program = ['dig', 'curl', 'kubectl'].find((name) => example.command.includes(name));
     test.skipIf(program !== undefined && !has(program))(`$ ${example.command}`, async () =>
-      expectShown(await runShell(example.command), example),
+      expectShown(
+        await runShell(example.command.replace('~/.podwire/kubeconfig', cluster?.kubeconfig ?? '')),
+        example,
+      ),
     );
   }
 });
