@@ -21,6 +21,12 @@ export type Json = { readonly [key: string]: Json } & {
   readonly length: number;
 };
 
+/** A member that must be text. */
+export function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw new Error(`${JSON.stringify(value)} is no text`);
+  return value;
+}
+
 export interface CallOptions {
   readonly body?: unknown;
   /** Sent as it is. */

@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { ControllerHarness, workload } from './controller-harness.ts';
+
+const names = (objects: readonly { metadata: { name?: string } }[]) =>
+  objects.map(({ metadata }) => metadata.name ?? '').toSorted((a, b) => (a < b ? -1 : 1));
+
+const nodesOf = (pods: readonly { spec: { nodeName?: string } }[]) =>
+  pods.map(({ spec }) => spec.nodeName ?? '').toSorted((a, b) => (a < b ? -1 : 1));
+
+describe('ReplicaSets', () => {
+  test('a pod that goes is replaced; an orphan that matches is adopted; one that no longer matches is let go', async () => {
+    await using harness = await ControllerHarness.start();
+    await harness.apply(workload('ReplicaSet', { replicas: 3 }));
+    const [first] = await harness.pods();
+    const name = first?.metadata.name ?? '';
+    await harness.plane.client.resource('pods').delete(name, 'default');
+    await harness.settle();
+    expect((await harness.pods()).length).toBe(3);
+    const [second] = await harness.pods();
+    await harness.plane.client.resource('pods').patch(second?.metadata.name ?? '', 'default', {
+      type: 'merge',
+      body: { metadata: { labels: { app: 'other' } } },
+    });
+    await harness.settle();
+    expect((await harness.pods('app=web')).length).toBe(3);
+    const released = await harness.plane.client
+      .resource('pods')
+      .get(second?.metadata.name ?? '', 'default');
+    expect(released.metadata.ownerReferences).toBeUndefined();
+  });
+
+  test('scaling down takes pods that are not ready first', async () => {
+    await using harness = await ControllerHarness.start();
+    await harness.apply(workload('ReplicaSet', { replicas: 3 }));
+    const [victim] = await harness.pods();
+    await harness.plane.client.resource('pods').patch(victim?.metadata.name ?? '', 'default', {
+      type: 'strategic',
+      body: { status: { conditions: [{ type: 'Ready', status: 'False' }] } },
+      subresource: 'status',
+    });
+    await harness.apply(workload('ReplicaSet', { replicas: 2 }));
+    expect(names(await harness.pods())).not.toContain(victim?.metadata.name);
+  });
+});
+
+describe('StatefulSets', () => {
+  test('pods come up in order with stable names, and go in reverse', async () => {
+    await using harness = await ControllerHarness.start();
+    harness.kubelets.broken.add('nginx:broken');
+    await harness.apply(workload('StatefulSet', { replicas: 3, serviceName: 'web' }));
+    expect(names(await harness.pods())).toEqual(['web-0', 'web-1', 'web-2']);
+    const [pod] = await harness.pods();
+    expect(pod?.spec).toMatchObject({ hostname: 'web-0', subdomain: 'web' });
+    expect(pod?.metadata.labels).toMatchObject({
+      'statefulset.kubernetes.io/pod-name': 'web-0',
+      'apps.kubernetes.io/pod-index': '0',
+    });
+    await harness.apply(workload('StatefulSet', { replicas: 1, serviceName: 'web' }));
+    expect(names(await harness.pods())).toEqual(['web-0']);
+  });
+
+  test('OrderedReady waits for each pod; Parallel does not', async () => {
+    await using harness = await ControllerHarness.start();
+    harness.kubelets.broken.add('nginx:broken');
+    await harness.apply(workload('StatefulSet', { replicas: 3 }, 'nginx:broken'));
+    expect(names(await harness.pods())).toEqual(['web-0']);
+    await using other = await ControllerHarness.start();
+    other.kubelets.broken.add('nginx:broken');
+    await other.apply(
+      workload('StatefulSet', { replicas: 3, podManagementPolicy: 'Parallel' }, 'nginx:broken'),
+    );
+    expect(names(await other.pods())).toEqual(['web-0', 'web-1', 'web-2']);
+  });
+
+  test('an update rolls from the highest ordinal down to the partition', async () => {
+    await using harness = await ControllerHarness.start();
+    const spec = {
+      replicas: 4,
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 2 } },
+    };
+    await harness.apply(workload('StatefulSet', spec));
+    await harness.apply(workload('StatefulSet', spec, 'nginx:2'));
+    const images = new Map(
+      (await harness.pods()).map(({ metadata, spec: pod }) => [
+        metadata.name,
+        pod.containers[0]?.image,
+      ]),
+    );
+    expect(Object.fromEntries(images)).toEqual({
+      'web-0': 'nginx:1',
+      'web-1': 'nginx:1',
+      'web-2': 'nginx:2',
+      'web-3': 'nginx:2',
+    });
+    const { status } = await harness.plane.client.resource('statefulsets').get('web', 'default');
+    expect(status).toMatchObject({ replicas: 4, updatedReplicas: 2, currentReplicas: 2 });
+    expect(status?.currentRevision).not.toBe(status?.updateRevision);
+  });
+});
+
+describe('DaemonSets', () => {
+  test('one pod a node; a new node gets one, a cordoned node keeps its own', async () => {
+    await using harness = await ControllerHarness.start(2);
+    await harness.apply(workload('DaemonSet', {}));
+    expect(nodesOf(await harness.pods())).toEqual(['node-1', 'node-2']);
+    await harness.plane.client.resource('nodes').patch('node-1', undefined, {
+      type: 'merge',
+      body: { spec: { unschedulable: true } },
+    });
+    await harness.plane.client.resource('nodes').create({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'node-3' },
+      spec: {},
+      status: { allocatable: { pods: '10' }, conditions: [{ type: 'Ready', status: 'True' }] },
+    });
+    await harness.settle();
+    expect(nodesOf(await harness.pods())).toEqual(['node-1', 'node-2', 'node-3']);
+  });
+
+  test('a nodeSelector and taints keep it off nodes', async () => {
+    await using harness = await ControllerHarness.start(3);
+    await harness.plane.client.resource('nodes').patch('node-3', undefined, {
+      type: 'merge',
+      body: { spec: { taints: [{ key: 'a', effect: 'NoSchedule' }] } },
+    });
+    await harness.apply(workload('DaemonSet', {}));
+    expect((await harness.pods()).length).toBe(2);
+    const { status } = await harness.plane.client.resource('daemonsets').get('web', 'default');
+    expect(status).toMatchObject({ desiredNumberScheduled: 2, numberReady: 2, numberAvailable: 2 });
+  });
+
+  test('an update replaces one pod at a time, and history can be gone back in', async () => {
+    await using harness = await ControllerHarness.start(3);
+    await harness.apply(workload('DaemonSet', {}));
+    await harness.apply(workload('DaemonSet', {}, 'nginx:2'));
+    expect(
+      (await harness.pods()).every(({ spec }) => spec.containers[0]?.image === 'nginx:2'),
+    ).toBe(true);
+    const { items } = await harness.plane.client.resource('controllerrevisions').list();
+    expect(items.map(({ revision }) => revision).toSorted((a, b) => a - b)).toEqual([1, 2]);
+  });
+});
