@@ -39,7 +39,9 @@ export class LbAddressUses {
 
   /** Addresses that some Service with this key uses. */
   sharedUnder(key: string): IpAddress[] {
-    return [...(this.#bySharingKey.get(key)?.values() ?? [])];
+    const shared = [...(this.#bySharingKey.get(key)?.values() ?? [])];
+    // Lowest first, whichever came to be shared first.
+    return shared.sort((a, b) => (a.value < b.value ? -1 : 1));
   }
 
   /** Why `service` may not use the address; undefined when it may. Its own use of it does not count. */

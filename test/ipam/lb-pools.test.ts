@@ -231,6 +231,16 @@ describe('LbPoolAllocator', () => {
     expect(allocator.status()).toMatchObject([{ used: 0 }]);
   });
 
+  test('the lowest shared address is taken, also when it came to be shared last', () => {
+    const { allocator } = assigner(pool('a', '192.0.2.0/30'));
+    const assign = (name: string, sharingKey: string | undefined, port: number) =>
+      lowsOf(allocator.assign(service(name, { sharingKey, ...tcp(port) })));
+    expect(assign('x', undefined, 80)).toEqual([0]);
+    expect(assign('y', 'l', 80)).toEqual([1]);
+    expect(assign('x', 'l', 80)).toEqual([0]);
+    expect(assign('z', 'l', 81)).toEqual([0]);
+  });
+
   test('agrees with a naive model under any sequence of operations', () => {
     const operation = fc.record({
       kind: fc.constantFrom<'assign' | 'release'>('assign', 'assign', 'release'),
