@@ -41,7 +41,7 @@ export class LbAddressUses {
   sharedUnder(key: string): IpAddress[] {
     const shared = [...(this.#bySharingKey.get(key)?.values() ?? [])];
     // Lowest first, whichever came to be shared first.
-    return shared.sort((a, b) => (a.value < b.value ? -1 : 1));
+    return shared.toSorted((a, b) => (a.value < b.value ? -1 : 1));
   }
 
   /** Why `service` may not use the address; undefined when it may. Its own use of it does not count. */

@@ -289,8 +289,6 @@ interface ModelUse {
 class ModelLbPools {
   readonly #lows: readonly number[];
   #uses: (ModelUse & { low: number })[] = [];
-  /** When each address was first used since it was last free: sharing prefers the oldest. */
-  #order: number[] = [];
 
   constructor(lows: readonly number[]) {
     this.#lows = lows;
@@ -307,7 +305,6 @@ class ModelLbPools {
   release(name: number): number[] {
     const held = this.heldBy(name);
     this.#uses = this.#uses.filter((use) => use.name !== name);
-    this.#forgetFree();
     return held;
   }
 
@@ -330,25 +327,16 @@ class ModelLbPools {
     const low = candidates.find(fits);
     this.#uses = this.#uses.filter((use) => use.name !== wanted.name);
     if (low !== undefined) this.#uses.push({ ...wanted, low });
-    this.#forgetFree();
-    if (low !== undefined && !this.#order.includes(low)) this.#order.push(low);
     return low === undefined ? [] : [low];
   }
 
-  /** By pool: the addresses of the sharing key, then the free ones. */
+  /** By pool: the addresses of the sharing key, then the free ones, each lowest first. */
   #poolOrder(wanted: ModelUse): number[] {
     const isFree = (low: number): boolean => this.#uses.every((use) => use.low !== low);
     const isShared = (low: number): boolean =>
       wanted.sharingKey !== undefined &&
       this.#uses.some((use) => use.low === low && use.sharingKey === wanted.sharingKey);
     const pools = [this.#lows.filter((low) => low < 4), this.#lows.filter((low) => low > 4)];
-    return pools.flatMap((lows) => [
-      ...this.#order.filter((low) => lows.includes(low) && isShared(low)),
-      ...lows.filter(isFree),
-    ]);
-  }
-
-  #forgetFree(): void {
-    this.#order = this.#order.filter((low) => this.#uses.some((use) => use.low === low));
+    return pools.flatMap((lows) => [...lows.filter(isShared), ...lows.filter(isFree)]);
   }
 }
