@@ -10,8 +10,9 @@ import { loadTcpBinding } from './tcp-binding.ts';
 
 /**
  * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `epoll` makes the system
- * calls itself, in a thread of its own. `auto` is `handle` where this Node offers it, else `net`: epoll is for
- * those who ask for it until it has been through longer load. The engine's name tells which it became.
+ * calls itself, in a thread of its own. `auto` is `net`: the other two are for those who ask for them, `handle` because
+ * its event loop sometimes spins when a process with many reset connections ends, `epoll` until it has been through
+ * longer load.
  */
 export const ENGINE_CHOICES = ['auto', 'net', 'handle', 'epoll'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
@@ -47,7 +48,7 @@ function portableEngine(
   choice: 'auto' | 'net' | 'handle',
   { clock, limits }: CreateEngineOptions,
 ): StreamEngine {
-  const binding = choice === 'net' ? undefined : loadTcpBinding();
+  const binding = choice === 'handle' ? loadTcpBinding() : undefined;
   if (binding === undefined && choice === 'handle')
     throw unavailable(choice, 'this Node has no TCP handles to offer');
   const transport = binding === undefined ? netTransport : new HandleTransport(binding);
