@@ -9,6 +9,7 @@ import { registerDoctor } from './doctor.ts';
 import { registerDns } from './dns.ts';
 import { registerExplain } from './explain.ts';
 import { registerKubeconfig } from './kubeconfig.ts';
+import { registerNode } from './node.ts';
 import { CommandError, EXIT, processTerminal } from './terminal.ts';
 import { registerUp } from './up.ts';
 
@@ -19,6 +20,7 @@ function buildProgram(): Command {
     .description(description)
     .version(version, '-V, --version')
     .showHelpAfterError('(podwire --help tells what there is)')
+    .enablePositionalOptions()
     .exitOverride()
     .addHelpText(
       'after',
@@ -37,6 +39,7 @@ Start here:
   registerExplain(program, processTerminal);
   registerApiServer(program, processTerminal);
   registerKubeconfig(program, processTerminal);
+  registerNode(program, processTerminal);
   program
     .command('version')
     .summary('print the version')

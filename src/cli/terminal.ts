@@ -2,11 +2,17 @@
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
+  /** What a program prints, passed on as it is; resolves once it is taken, also when nobody reads any more. */
+  write(bytes: Buffer): Promise<void>;
 }
 
 export const processTerminal: Terminal = {
   out: (text) => void process.stdout.write(`${text}\n`),
   err: (text) => void process.stderr.write(`${text}\n`),
+  write: (bytes) =>
+    new Promise((resolve) => {
+      process.stdout.write(bytes, () => resolve());
+    }),
 };
 
 /** Exit codes, as sysexits and common practice have them. */

@@ -1,5 +1,5 @@
 import type { ControlPlane } from '../controlplane/control-plane.ts';
-import type { ForwardHttp, PodAccess } from '../controlplane/apiserver/pod-access.ts';
+import type { AskNode, ForwardHttp, PodAccess } from '../controlplane/apiserver/pod-access.ts';
 import { writeKubeconfig } from '../controlplane/apiserver/kubeconfig.ts';
 import type { RunningApiServer } from '../controlplane/apiserver/start-api-server.ts';
 
@@ -18,7 +18,11 @@ export interface ApiAccess {
 export async function openApi(
   controlPlane: ControlPlane,
   access: ApiAccess,
-  nodes: { readonly pods?: PodAccess; readonly forward?: ForwardHttp } = {},
+  nodes: {
+    readonly pods?: PodAccess;
+    readonly forward?: ForwardHttp;
+    readonly askNode?: AskNode;
+  } = {},
 ): Promise<RunningApiServer> {
   const running = await controlPlane.serveApi({
     listen: access.listen,

@@ -26,6 +26,7 @@ import { type ApplyResult, applyManifests } from './apply-manifests.ts';
 import { type ClusterConfig, nodeAddress } from './cluster-config.ts';
 import { controlPlaneConfig } from './control-plane-config.ts';
 import { forwardHttp } from './forward-http.ts';
+import { askNodes } from './node-requests.ts';
 import { podLogs } from './pod-logs.ts';
 import { type ClusterSummary, summarize } from './cluster-summary.ts';
 import { firstUnprivilegedPort } from './privileged-ports.ts';
@@ -171,8 +172,9 @@ export class Cluster implements Resource {
       clock,
     );
     const forward = forwardHttp((host, port) => this.#podPorts.dialPort(host, port));
+    const askNode = askNodes((name) => this.#agents.get(name));
     try {
-      const { url } = await openApi(this.#controlPlane, access, { pods, forward });
+      const { url } = await openApi(this.#controlPlane, access, { pods, forward, askNode });
       onProgress?.(`Kubernetes API at ${url} (KUBECONFIG=${access.kubeconfigPath})`);
     } catch (error) {
       if (errorCode(error) !== 'listen-failed') throw error;

@@ -18,8 +18,8 @@ import {
 import { type ApiRequest, type ApiResponse, json } from './http-messages.ts';
 import { ListPages } from './list-pages.ts';
 import { openApiDocument } from './openapi-document.ts';
-import type { ForwardHttp, PodAccess } from './pod-access.ts';
-import { proxySubresource } from './proxy-subresource.ts';
+import type { AskNode, ForwardHttp, PodAccess } from './pod-access.ts';
+import { nodeProxySubresource, proxySubresource } from './proxy-subresource.ts';
 import { parseRequestPath, type ResourcePath } from './request-path.ts';
 import {
   createVerb,
@@ -54,6 +54,7 @@ export interface ApiHandlerOptions {
   readonly address: () => string;
   readonly pods?: PodAccess | undefined;
   readonly forward?: ForwardHttp | undefined;
+  readonly askNode?: AskNode | undefined;
 }
 
 export type ApiHandler = (request: ApiRequest) => Promise<ApiResponse>;
@@ -227,6 +228,8 @@ export function createApiHandler(options: ApiHandlerOptions): ApiHandler {
       case 'pods/proxy':
       case 'services/proxy':
         return proxySubresource(request, target, registry, random, options.forward);
+      case 'nodes/proxy':
+        return nodeProxySubresource(request, target, registry, options.askNode);
       case 'namespaces/finalize':
         return finalizeSubresource(context);
       default:

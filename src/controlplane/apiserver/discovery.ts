@@ -50,6 +50,13 @@ const SPECIAL: Readonly<Record<string, readonly Subresource[]>> = {
       kind: { group: '', version: 'v1', kind: 'ServiceProxyOptions' },
     },
   ],
+  nodes: [
+    {
+      name: 'proxy',
+      verbs: ['create', 'delete', 'get', 'patch', 'update'],
+      kind: { group: '', version: 'v1', kind: 'NodeProxyOptions' },
+    },
+  ],
   namespaces: [{ name: 'finalize', verbs: ['update'] }],
 };
 

@@ -44,3 +44,9 @@ export type ForwardHttp = (
   target: { readonly host: string; readonly port: number; readonly tls: boolean },
   request: ProxyRequest,
 ) => Promise<ProxyResponse>;
+
+/**
+ * Answers a request for `nodes/NAME/proxy/PATH`, as a kubelet's own server would. The node exists; rejects when
+ * nothing runs there.
+ */
+export type AskNode = (node: string, request: ProxyRequest) => Promise<ProxyResponse>;

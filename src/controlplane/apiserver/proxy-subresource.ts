@@ -4,7 +4,7 @@ import type { EndpointSlice } from '../../api/types/discovery.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiRegistry } from '../registry/api-registry.ts';
 import type { ApiRequest, ApiResponse } from './http-messages.ts';
-import type { ForwardHttp } from './pod-access.ts';
+import type { AskNode, ForwardHttp, ProxyRequest, ProxyResponse } from './pod-access.ts';
 import type { ResourcePath } from './request-path.ts';
 
 /** Headers that belong to one connection, or to us alone (RFC 9110 7.6.1). */
@@ -42,21 +42,40 @@ export async function proxySubresource(
     target.resource === 'pods'
       ? podAddress(registry, target.namespace, parsed)
       : serviceAddress(registry, target.namespace, parsed, random);
+  return passOn(request, target, (outgoing) => forward({ ...address, tls: parsed.tls }, outgoing));
+}
+
+/** `nodes/NAME/proxy/PATH`, which the API server passes on to the kubelet. */
+export function nodeProxySubresource(
+  request: ApiRequest,
+  target: ResourcePath,
+  registry: ApiRegistry,
+  askNode: AskNode | undefined,
+): Promise<ApiResponse> {
+  if (askNode === undefined)
+    throw apiError(503, 'ServiceUnavailable', 'this API server cannot reach nodes');
+  const name = target.name ?? '';
+  registry.resource('nodes').get(name, undefined);
+  return passOn(request, target, (outgoing) => askNode(name, outgoing));
+}
+
+async function passOn(
+  request: ApiRequest,
+  target: ResourcePath,
+  ask: (outgoing: ProxyRequest) => Promise<ProxyResponse>,
+): Promise<ApiResponse> {
   const query = request.query.size === 0 ? '' : `?${request.query.toString()}`;
   const headers = Object.fromEntries(
     Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.has(name)),
   );
   try {
-    const response = await forward(
-      { ...address, tls: parsed.tls },
-      {
-        method: request.method,
-        path: `${target.rest === '' ? '/' : target.rest}${query}`,
-        headers,
-        body: await request.body(),
-        signal: request.signal,
-      },
-    );
+    const response = await ask({
+      method: request.method,
+      path: `${target.rest === '' ? '/' : target.rest}${query}`,
+      headers,
+      body: await request.body(),
+      signal: request.signal,
+    });
     return { kind: 'proxied', ...response, headers: withoutHopByHop(response.headers) };
   } catch (error) {
     throw apiError(

@@ -8,7 +8,7 @@ import { createApiHandler } from './api-handler.ts';
 import { ApiServer, type ListenAddress } from './api-server.ts';
 import { loadCredentials } from './credentials.ts';
 import { kubeconfigText } from './kubeconfig.ts';
-import type { ForwardHttp, PodAccess } from './pod-access.ts';
+import type { AskNode, ForwardHttp, PodAccess } from './pod-access.ts';
 
 /** The API over HTTPS, for kubectl and other clients. */
 export interface ApiServerConfig {
@@ -20,6 +20,7 @@ export interface ApiServerConfig {
   readonly names?: readonly string[];
   readonly pods?: PodAccess;
   readonly forward?: ForwardHttp;
+  readonly askNode?: AskNode;
 }
 
 export interface RunningApiServer {
@@ -70,6 +71,7 @@ export async function startApiServer(
     address: () => address,
     pods: config.pods,
     forward: config.forward,
+    askNode: config.askNode,
   });
   const server = lifetime.own(
     await ApiServer.start({

@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import { errorCode, errorMessage } from '../base/errors.ts';
+import { execOnNode, nodesOf } from '../cluster/node-exec.ts';
+import { defaultKubeconfigPath } from './api-options.ts';
+import { CommandError, EXIT, type Terminal } from './terminal.ts';
+
+interface ClusterFlags {
+  readonly kubeconfig: string;
+}
+
+/** `podwire node`: what the nodes of a running cluster say of themselves. */
+export function registerNode(program: Command, terminal: Terminal): void {
+  const node = program.command('node').summary('look into the nodes of a running cluster');
+  addKubeconfigOption(node.command('list').summary('the names of the nodes')).action(
+    (flags: ClusterFlags) =>
+      ofCluster(async () => {
+        for (const name of await nodesOf(flags.kubeconfig)) terminal.out(name);
+      }),
+  );
+  addKubeconfigOption(
+    node
+      .command('exec')
+      .summary('run a program on a node, such as iptables-save or ipvsadm -Ln')
+      .argument('<node>', 'node-1')
+      .argument('[command...]', 'the program and its arguments; help lists the programs', ['help'])
+      .passThroughOptions(),
+  ).action((name: string, command: readonly string[], flags: ClusterFlags) =>
+    printFromNode(terminal, flags.kubeconfig, name, command),
+  );
+}
+
+/** For commands that talk to a running cluster. */
+export function addKubeconfigOption(command: Command): Command {
+  return command.option(
+    '--kubeconfig <file>',
+    'what podwire up wrote for the cluster',
+    defaultKubeconfigPath(),
+  );
+}
+
+/** Prints what a command on a node prints, as it comes. */
+function printFromNode(
+  terminal: Terminal,
+  kubeconfig: string,
+  node: string,
+  command: readonly string[],
+): Promise<void> {
+  return ofCluster(async () => {
+    for await (const chunk of execOnNode(kubeconfig, node, command)) await terminal.write(chunk);
+  });
+}
+
+/** What a running cluster refuses ends the command with its words. */
+async function ofCluster(task: () => Promise<void>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'USAGE') throw new CommandError(errorMessage(error), EXIT.usage);
+    if (code === 'NO_CLUSTER' || code === 'NODE_EXEC') throw new CommandError(errorMessage(error));
+    throw error;
+  }
+}
