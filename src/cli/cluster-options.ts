@@ -26,16 +26,17 @@ export interface ClusterFlags {
   readonly nodeCidr?: string;
   readonly lbCidr?: string;
   readonly dnsListen?: string;
+  readonly nodeMonitorPeriod?: string;
+  readonly nodeMonitorGracePeriod?: string;
+  readonly defaultNotReadyTolerationSeconds?: number;
+  readonly defaultUnreachableTolerationSeconds?: number;
   readonly logLevel: string;
   readonly logFormat: LogFormat;
 }
 
 export function addClusterOptions(command: Command): Command {
   return command
-    .option(
-      '--config <file>',
-      'YAML file with nodes, seed, proxyMode, engine and networking (docs/configuration.md)',
-    )
+    .option('--config <file>', 'YAML file with all of these and more (docs/configuration.md)')
     .option('--nodes <n>', 'how many nodes', wholeNumber)
     .option('--seed <text>', 'make the same random decisions as another run')
     .addOption(new Option('--proxy-mode <mode>', 'how Services are balanced').choices(PROXY_MODES))
@@ -51,6 +52,21 @@ export function addClusterOptions(command: Command): Command {
     .option('--node-cidr <cidr>', 'node addresses (default 127.18.0.0/16)')
     .option('--lb-cidr <cidr>', 'load balancer addresses (default 127.18.255.0/24)')
     .option('--dns-listen <address:port>', 'where DNS answers the host (default 127.0.0.1:1053)')
+    .option(
+      '--node-monitor-grace-period <duration>',
+      'how long a node may be silent before it counts as lost (default 40s)',
+    )
+    .option('--node-monitor-period <duration>', 'how often nodes are looked at (default 5s)')
+    .option(
+      '--default-not-ready-toleration-seconds <seconds>',
+      'how long pods stay on a node that is not ready (default 300)',
+      wholeNumber,
+    )
+    .option(
+      '--default-unreachable-toleration-seconds <seconds>',
+      'how long pods stay on a node that is lost (default 300)',
+      wholeNumber,
+    )
     .addOption(
       new Option('--log-level <level>', 'what is logged to stderr')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
@@ -91,6 +107,15 @@ export async function clusterConfigFor(
         nodeSubnet: flags.nodeCidr,
         loadBalancerPool: flags.lbCidr,
         dnsHostAddress: flags.dnsListen,
+      }),
+    },
+    nodeLifecycle: {
+      ...file.nodeLifecycle,
+      ...defined({
+        monitorPeriod: flags.nodeMonitorPeriod,
+        monitorGracePeriod: flags.nodeMonitorGracePeriod,
+        notReadyTolerationSeconds: flags.defaultNotReadyTolerationSeconds,
+        unreachableTolerationSeconds: flags.defaultUnreachableTolerationSeconds,
       }),
     },
   };
@@ -139,6 +164,13 @@ const CONFIG_SHAPE: Shape = {
     loadBalancerPool: 'string',
     nodePortRange: 'string',
     dnsHostAddress: 'string',
+  },
+  nodeLifecycle: {
+    monitorPeriod: 'string',
+    monitorGracePeriod: 'string',
+    leaseDurationSeconds: 'number',
+    notReadyTolerationSeconds: 'number',
+    unreachableTolerationSeconds: 'number',
   },
 };
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { errorCode, errorMessage } from '../base/errors.ts';
-import { execOnNode, nodesOf } from '../cluster/node-exec.ts';
+import { execOnNode, nodesOf, switchNode } from '../cluster/node-exec.ts';
 import { defaultKubeconfigPath } from './api-options.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
@@ -10,7 +10,9 @@ interface ClusterFlags {
 
 /** `podwire node`: what the nodes of a running cluster say of themselves. */
 export function registerNode(program: Command, terminal: Terminal): void {
-  const node = program.command('node').summary('look into the nodes of a running cluster');
+  const node = program
+    .command('node')
+    .summary('look into the nodes of a running cluster, stop and start them');
   addKubeconfigOption(node.command('list').summary('the names of the nodes')).action(
     (flags: ClusterFlags) =>
       ofCluster(async () => {
@@ -26,6 +28,31 @@ export function registerNode(program: Command, terminal: Terminal): void {
       .passThroughOptions(),
   ).action((name: string, command: readonly string[], flags: ClusterFlags) =>
     printFromNode(terminal, flags.kubeconfig, name, command),
+  );
+  registerPower(node, terminal);
+}
+
+interface StartFlags extends ClusterFlags {
+  readonly address?: string;
+}
+
+function registerPower(node: Command, terminal: Terminal): void {
+  const change = (flags: ClusterFlags, name: string, on: boolean, address?: string) =>
+    ofCluster(async () => {
+      const power = address === undefined ? { on } : { on, address };
+      terminal.out(await switchNode(flags.kubeconfig, name, power));
+    });
+  const stop = node.command('stop').summary('switch a node off, as a power cut would');
+  addKubeconfigOption(stop.argument('<node>', 'node-1')).action(
+    (name: string, flags: ClusterFlags) => change(flags, name, false),
+  );
+  const start = node
+    .command('start')
+    .summary('switch a stopped node on again')
+    .argument('<node>', 'node-1')
+    .option('--address <ip>', 'come up at another address of the node subnet');
+  addKubeconfigOption(start).action((name: string, flags: StartFlags) =>
+    change(flags, name, true, flags.address),
   );
 }
 

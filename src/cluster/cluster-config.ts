@@ -11,6 +11,11 @@ import {
   parseIp,
 } from '../base/ip.ts';
 import { ENGINE_CHOICES, type EngineChoice } from '../node/shared-ingress.ts';
+import {
+  type NodeLifecycleInput,
+  type NodeLifecycleSettings,
+  resolveNodeLifecycle,
+} from './node-lifecycle-settings.ts';
 
 /** What a user may choose; everything has a default. Names follow kubeadm's ClusterConfiguration. */
 export interface ClusterConfigInput {
@@ -33,6 +38,7 @@ export interface ClusterConfigInput {
     /** Where the cluster's DNS answers programs outside the cluster, `address:port`. */
     readonly dnsHostAddress?: string;
   };
+  readonly nodeLifecycle?: NodeLifecycleInput;
 }
 
 /** Checked and frozen. */
@@ -50,6 +56,7 @@ export interface ClusterConfig {
   readonly loadBalancerPool: Ipv4Cidr;
   readonly nodePortRange: { readonly first: number; readonly last: number };
   readonly dnsHostAddress: { readonly address: string; readonly port: number };
+  readonly nodeLifecycle: NodeLifecycleSettings;
 }
 
 export { ENGINE_CHOICES };
@@ -139,6 +146,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
 
   const nodePortRange = portRange(net.nodePortRange ?? DEFAULTS.nodePortRange, refuse);
   const dnsHostAddress = hostPort(net.dnsHostAddress ?? DEFAULTS.dnsHostAddress, refuse);
+  const nodeLifecycle = resolveNodeLifecycle(input.nodeLifecycle ?? {}, refuse);
 
   if (
     errors.length > 0 ||
@@ -150,7 +158,8 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     loadBalancerPool === undefined ||
     clusterDNS === undefined ||
     nodePortRange === undefined ||
-    dnsHostAddress === undefined
+    dnsHostAddress === undefined ||
+    nodeLifecycle === undefined
   )
     return { kind: 'invalid', errors };
   const config: ClusterConfig = {
@@ -167,6 +176,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     loadBalancerPool,
     nodePortRange,
     dnsHostAddress,
+    nodeLifecycle,
   };
   return { kind: 'ok', config: Object.freeze(config) };
 }

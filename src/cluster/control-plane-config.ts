@@ -8,6 +8,15 @@ export function controlPlaneConfig(
 ): ControlPlaneConfig {
   return {
     serviceCidr: config.serviceSubnet,
+    clusterCidrs: [{ cidr: config.podSubnet, nodePrefixLength: config.nodeCIDRMaskSize }],
+    nodeLifecycle: {
+      gracePeriodMs: config.nodeLifecycle.monitorGracePeriodMs,
+      monitorPeriodMs: config.nodeLifecycle.monitorPeriodMs,
+    },
+    tolerationSeconds: {
+      notReady: config.nodeLifecycle.notReadyTolerationSeconds,
+      unreachable: config.nodeLifecycle.unreachableTolerationSeconds,
+    },
     nodePortRange: config.nodePortRange,
     ...(apiServerPort === undefined ? {} : { apiServerPort }),
     loadBalancerPools: [

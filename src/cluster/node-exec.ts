@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { parse } from 'yaml';
 import { errorMessage, PodwireError } from '../base/errors.ts';
-import { EXEC_PATH } from './node-requests.ts';
+import { EXEC_PATH, POWER_PATH } from './node-requests.ts';
 
 /** Where a running cluster's API is, and the key to it. */
 interface ApiLocation {
@@ -29,8 +29,8 @@ export async function* execOnNode(
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const api = await readKubeconfig(kubeconfigPath);
-  const path = `/api/v1/nodes/${encodeURIComponent(node)}/proxy${EXEC_PATH}`;
-  const response = await send(api, 'POST', path, JSON.stringify({ command }), signal);
+  const body = JSON.stringify({ command });
+  const response = await send(api, 'POST', proxyPath(node, EXEC_PATH), body, signal);
   if (response.statusCode !== 200) throw await refusal(response);
   try {
     for await (const chunk of response) yield chunk as Buffer;
@@ -38,6 +38,21 @@ export async function* execOnNode(
     if (signal?.aborted !== true)
       throw new PodwireError('NODE_EXEC', `node ${node}: ${errorMessage(error)}`, { cause: error });
   }
+}
+
+/**
+ * Switches a node of a running cluster on, at another address where one is given, or off as a power cut would.
+ * Resolves with what the cluster says, once it is done. Rejects as `execOnNode` does.
+ */
+export async function switchNode(
+  kubeconfigPath: string,
+  node: string,
+  power: { readonly on: boolean; readonly address?: string },
+): Promise<string> {
+  const api = await readKubeconfig(kubeconfigPath);
+  const response = await send(api, 'POST', proxyPath(node, POWER_PATH), JSON.stringify(power));
+  if (response.statusCode !== 200) throw await refusal(response);
+  return (await text(response)).trimEnd();
 }
 
 /** The names of a running cluster's nodes, in order. Rejects as `execOnNode` does. */
@@ -49,6 +64,10 @@ export async function nodesOf(kubeconfigPath: string): Promise<string[]> {
     readonly items: readonly { readonly metadata: { readonly name: string } }[];
   };
   return list.items.map(({ metadata }) => metadata.name);
+}
+
+function proxyPath(node: string, path: string): string {
+  return `/api/v1/nodes/${encodeURIComponent(node)}/proxy${path}`;
 }
 
 /** The only cluster and user of a kubeconfig that podwire wrote. */

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../api/json.ts';
 import { errorCode, errorMessage } from '../base/errors.ts';
 import type { AskNode, ProxyRequest, ProxyResponse } from '../controlplane/apiserver/pod-access.ts';
 import type { CommandOutput } from '../node/commands/node-command.ts';
@@ -7,10 +8,23 @@ import type { NodeAgent } from '../node/node-agent.ts';
 /** Where a node runs its commands: POST with `{"command": ["ipvsadm", "-Ln"]}`. */
 export const EXEC_PATH = '/exec';
 
-/** What this process's nodes answer to `nodes/NAME/proxy/PATH`; an agent is absent while its node is down. */
-export function askNodes(agentOf: (node: string) => NodeAgent | undefined): AskNode {
+/** A machine's power switch, which works while its node is down: POST with `{"on": true, "address": "127.18.0.9"}`. */
+export const POWER_PATH = '/power';
+
+/** What `askNodes` needs of the machines of this process. */
+export interface Machines {
+  /** Undefined while the node is down. */
+  agent(name: string): NodeAgent | undefined;
+  startNode(name: string, options: { readonly address?: string }): Promise<void>;
+  stopNode(name: string): Promise<void>;
+}
+
+/** What this process's nodes answer to `nodes/NAME/proxy/PATH`. */
+export function askNodes(machines: Machines): AskNode {
   return async (node, request) => {
-    const agent = agentOf(node);
+    if (request.method === 'POST' && request.path === POWER_PATH)
+      return switchPower(machines, node, request);
+    const agent = machines.agent(node);
     if (agent === undefined) throw new Error(`node ${node} is not running`);
     if (request.method !== 'POST' || request.path !== EXEC_PATH)
       return answer(404, `404 page not found: POST ${EXEC_PATH} is what a node answers\n`);
@@ -26,14 +40,43 @@ export function askNodes(agentOf: (node: string) => NodeAgent | undefined): AskN
   };
 }
 
+const POWER_REFUSALS: ReadonlySet<string> = new Set([
+  'node-unknown',
+  'node-running',
+  'node-stopped',
+  'node-address',
+]);
+
+async function switchPower(
+  machines: Machines,
+  node: string,
+  request: ProxyRequest,
+): Promise<ProxyResponse> {
+  const body = parseObject(request);
+  const { on, address } = body ?? {};
+  if (typeof on !== 'boolean' || (address !== undefined && typeof address !== 'string'))
+    return answer(400, 'power: {"on": true}, {"on": true, "address": IP} or {"on": false}\n');
+  try {
+    if (on) await machines.startNode(node, address === undefined ? {} : { address });
+    else await machines.stopNode(node);
+    return answer(200, `${node} is ${on ? 'Ready' : 'stopped'}\n`);
+  } catch (error) {
+    if (!POWER_REFUSALS.has(errorCode(error) ?? '')) throw error;
+    return answer(400, `${errorMessage(error)}\n`);
+  }
+}
+
 function parseCommand(request: ProxyRequest): string[] | undefined {
+  const command = parseObject(request)?.['command'];
+  return Array.isArray(command) && command.every((part) => typeof part === 'string')
+    ? command
+    : undefined;
+}
+
+function parseObject(request: ProxyRequest): Readonly<Record<string, unknown>> | undefined {
   try {
     const body: unknown = JSON.parse(request.body.toString());
-    const command =
-      typeof body === 'object' && body !== null && 'command' in body ? body.command : undefined;
-    return Array.isArray(command) && command.every((part) => typeof part === 'string')
-      ? command
-      : undefined;
+    return isJsonObject(body) ? body : undefined;
   } catch {
     return undefined;
   }

@@ -7,6 +7,7 @@ import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import { DEFAULT_NODE_PORT_RANGE, NodePortAllocator, type PortRange } from '../ipam/node-ports.ts';
 import type { LbPoolConfig } from '../ipam/lb-pool.ts';
+import type { ClusterCidr } from '../ipam/node-cidrs.ts';
 import { ServiceIpAllocator } from '../ipam/service-ips.ts';
 import { type Applied, applyObject } from './apply-object.ts';
 import {
@@ -27,6 +28,7 @@ import { startDisruptionController } from './controllers/disruption-controller.t
 import { startEventExpiry } from './controllers/event-expiry.ts';
 import { startGarbageCollector } from './controllers/garbage-collector.ts';
 import { startNamespaceController } from './controllers/namespace-controller.ts';
+import { startNodeIpamController } from './controllers/node-ipam.ts';
 import { startNodeLifecycleController } from './controllers/node-lifecycle.ts';
 import {
   DEFAULT_NODE_LIFECYCLE,
@@ -41,6 +43,7 @@ import {
 } from './controllers/replicas.ts';
 import { ApiRegistry } from './registry/api-registry.ts';
 import { localClient } from './registry/local-client.ts';
+import type { DefaultTolerationSeconds } from './registry/toleration-admission.ts';
 import { DEFAULT_WATCH_BACKLOG } from './registry/watch-stream.ts';
 import { startScheduler } from './scheduler/scheduler.ts';
 import { MemoryStore } from './store/memory-store.ts';
@@ -54,8 +57,11 @@ export interface ControlPlaneConfig {
   readonly watchBacklog?: number;
   /** Absent: no LoadBalancer Service gets an address. */
   readonly loadBalancerPools?: readonly LbPoolConfig[];
+  /** Where nodes get their podCIDRs, one a family; absent: they bring them. */
+  readonly clusterCidrs?: readonly ClusterCidr[];
   /** Shorter times make demos and tests quick. */
   readonly nodeLifecycle?: Partial<NodeLifecycleConfig>;
+  readonly tolerationSeconds?: DefaultTolerationSeconds;
 }
 
 export interface ControlPlaneOptions {
@@ -82,6 +88,7 @@ const CONTROLLERS: readonly ((context: ControllerContext) => Resource)[] = [
   startDaemonSetController,
   startStatefulSetController,
   startServiceLoadBalancer,
+  startNodeIpamController,
   startNodeLifecycleController,
   startTaintEvictionController,
   startDisruptionController,
@@ -111,10 +118,13 @@ export class ControlPlane implements Resource {
 
   /** Resolves when the system namespaces exist and every controller has seen the cluster. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
-    const { clock, random, logger, config } = options;
+    const { clock, logger, config } = options;
     const lifetime = new Lifetime('control plane');
     try {
       const store = lifetime.own(options.store ?? new MemoryStore());
+      // After a restart the same seed must not give out names and UIDs that are taken.
+      const { revision } = store;
+      const random = revision === 0 ? options.random : options.random.fork(`after ${revision}`);
       const serviceIps = new ServiceIpAllocator({
         cidr: config.serviceCidr,
         random: random.fork('service-ips'),
@@ -124,6 +134,9 @@ export class ControlPlane implements Resource {
         clock,
         random: random.fork('names'),
         watchBacklog: config.watchBacklog ?? DEFAULT_WATCH_BACKLOG,
+        ...(config.tolerationSeconds === undefined
+          ? {}
+          : { tolerationSeconds: config.tolerationSeconds }),
         serviceIps,
         nodePorts: new NodePortAllocator({
           range: config.nodePortRange ?? DEFAULT_NODE_PORT_RANGE,
@@ -143,6 +156,10 @@ export class ControlPlane implements Resource {
         random,
         logger,
         nodeLifecycle: { ...DEFAULT_NODE_LIFECYCLE, ...config.nodeLifecycle },
+        nodeIpam:
+          config.clusterCidrs === undefined
+            ? undefined
+            : { clusterCidrs: config.clusterCidrs, serviceCidr: config.serviceCidr },
         loadBalancerPools: config.loadBalancerPools ?? [],
         finalizeNamespace: (name) => registry.finalizeNamespace(name),
       };

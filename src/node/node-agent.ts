@@ -11,10 +11,11 @@ import { EventRecorder } from '../controlplane/client/event-recorder.ts';
 import type { Dialer } from '../proxy/dialer.ts';
 import type { SocketAddress } from '../proxy/flow.ts';
 import type { DnsSource } from '../dns/source/dns-source.ts';
+import { assignedPodCidr } from './assigned-pod-cidr.ts';
 import { corednsPods } from './coredns-pod.ts';
 import { hostLocalAddresses } from './host-local-addresses.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
-import type { NodeIdentity } from './kubelet/node-heartbeat.ts';
+import { NodeHeartbeat, type NodeIdentity } from './kubelet/node-heartbeat.ts';
 import { NodeOverlay, type OverlaySettings } from './node-overlay.ts';
 import type { PodDns } from './kubelet/pod-worker.ts';
 import { NodeProxy, type NodeProxyOptions } from './node-proxy.ts';
@@ -39,7 +40,6 @@ export interface NodeAgentOptions {
   readonly client: Client;
   readonly feeds: NodeFeeds;
   readonly identity: NodeIdentity;
-  readonly podCIDR: Cidr;
   readonly podPorts: PodPorts;
   readonly podsFolder: string;
   readonly baseEnv: Readonly<Record<string, string>>;
@@ -78,41 +78,21 @@ export class NodeAgent implements Resource {
     this.#lifetime = lifetime;
   }
 
-  /** Resolves once the node is registered and Ready. */
+  /** Resolves once the node is registered and Ready. Rejects with code NO_POD_CIDR where it gets no podCIDR. */
   static async start(options: NodeAgentOptions): Promise<NodeAgent> {
-    const { clock, random, log, client, feeds, identity, podPorts } = options;
+    const { clock, log, client, feeds, identity } = options;
     const lifetime = new Lifetime(`node ${identity.name}`);
-    const bindPort = (address: string, port: number): number => podPorts.bindPort(address, port);
-    const events = new EventRecorder({ component: 'kubelet', client, clock, logger: log });
-    lifetime.defer(() => events.flushed());
-    const kubelet = new Kubelet({
-      clock,
-      log,
-      client,
-      node: identity,
-      ...feeds,
-      addresses: hostLocalAddresses(options.podCIDR),
-      runtimes: {
-        builtin: new BuiltinRuntime(clock, {
-          clock,
-          random: random.fork('images'),
-          bindPort,
-          startDns: corednsPods({ clock, random, source: options.dns.source, bindPort }),
-        }),
-        process: new ProcessRuntime(clock),
-      },
-      podsFolder: options.podsFolder,
-      baseEnv: options.baseEnv,
-      dns: options.dns,
-      dialPort: (address, port) => podPorts.dialPort(address, port),
-      record: (pod, type, reason, message) => events.record(pod, type, reason, message),
-    });
-    lifetime.own(kubelet);
     try {
-      await kubelet.start();
-      const overlay = await startOverlay(options);
+      const heartbeat = new NodeHeartbeat({ client, clock, node: identity, log });
+      lifetime.defer(() => heartbeat.stop());
+      await heartbeat.start();
+      const podCIDR = await assignedPodCidr(feeds.nodes, identity.name, clock);
+      const kubelet = lifetime.own(createKubelet(options, podCIDR, lifetime));
+      kubelet.start();
+      const overlay = await startOverlay(options, podCIDR);
       if (overlay !== undefined) lifetime.own(overlay);
-      const proxy = lifetime.own(startProxy(options, overlay?.dialer ?? podDialer(podPorts)));
+      const dialer = overlay?.dialer ?? podDialer(options.podPorts);
+      const proxy = lifetime.own(startProxy(options, podCIDR, dialer));
       await serveProxy(proxy, identity.address, log);
       return new NodeAgent(kubelet, proxy, overlay, lifetime);
     } catch (error) {
@@ -130,14 +110,61 @@ export class NodeAgent implements Resource {
   }
 }
 
+function createKubelet(options: NodeAgentOptions, podCIDR: Cidr, lifetime: Lifetime): Kubelet {
+  const { clock, random, log, client, feeds, identity, podPorts } = options;
+  const bindPort = (address: string, port: number): number => podPorts.bindPort(address, port);
+  const events = new EventRecorder({ component: 'kubelet', client, clock, logger: log });
+  lifetime.defer(() => events.flushed());
+  return new Kubelet({
+    clock,
+    log,
+    client,
+    node: identity,
+    ...feeds,
+    addresses: hostLocalAddresses(podCIDR, addressesBefore(feeds.pods, identity.name)),
+    runtimes: {
+      builtin: new BuiltinRuntime(clock, {
+        clock,
+        random: random.fork('images'),
+        bindPort,
+        startDns: corednsPods({ clock, random, source: options.dns.source, bindPort }),
+      }),
+      process: new ProcessRuntime(clock),
+    },
+    podsFolder: options.podsFolder,
+    baseEnv: options.baseEnv,
+    dns: options.dns,
+    dialPort: (address, port) => podPorts.dialPort(address, port),
+    record: (pod, type, reason, message) => events.record(pod, type, reason, message),
+  });
+}
+
+/** What pods of this node had before it came up: nobody else may have it while the API still says so. */
+function addressesBefore(pods: ObjectFeed<Pod>, nodeName: string): Map<string, string> {
+  const mine = pods
+    .list()
+    .filter(
+      (pod) => pod.spec.nodeName === nodeName && pod.spec.hostNetwork !== true && !hasEnded(pod),
+    );
+  return new Map(mine.map(({ metadata, status }) => [metadata.uid ?? '', status?.podIP ?? '']));
+}
+
+function hasEnded({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
 /** Without its address and port the node goes on, and dials other nodes' pods directly. */
-async function startOverlay(options: NodeAgentOptions): Promise<NodeOverlay | undefined> {
+async function startOverlay(
+  options: NodeAgentOptions,
+  podCIDR: Cidr,
+): Promise<NodeOverlay | undefined> {
   const { overlay, identity, feeds, log } = options;
   if (overlay === undefined) return undefined;
   try {
     return await NodeOverlay.start({
       ...options,
       ...overlay,
+      podCIDR,
       nodes: feeds.nodes,
       pods: feeds.pods,
       name: identity.name,
@@ -159,8 +186,8 @@ async function serveProxy(proxy: NodeProxy, address: string, log: Logger): Promi
   }
 }
 
-function startProxy(options: NodeAgentOptions, dialer: Dialer): NodeProxy {
-  const { clock, random, identity, podCIDR, proxy, feeds } = options;
+function startProxy(options: NodeAgentOptions, podCIDR: Cidr, dialer: Dialer): NodeProxy {
+  const { clock, random, identity, proxy, feeds } = options;
   return new NodeProxy({
     clock,
     random: random.fork('kube-proxy'),

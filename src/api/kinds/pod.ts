@@ -7,10 +7,6 @@ import { podColumns } from './pod-columns.ts';
 import { defaultPodSpec } from './pod-defaults.ts';
 import { validatePodSpec } from './pod-validation.ts';
 
-/** How long pods tolerate a lost node unless they say otherwise (DefaultTolerationSeconds). */
-const LOST_NODE_TOLERATION_SECONDS = 300;
-const LOST_NODE_TAINTS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
-
 export const podKind: KindDefinition = defineKind<Pod>({
   kind: 'Pod',
   resource: 'pods',
@@ -57,7 +53,6 @@ export const podKind: KindDefinition = defineKind<Pod>({
     pod.spec.serviceAccount = pod.spec.serviceAccountName;
     pod.spec.priority ??= 0;
     pod.spec.preemptionPolicy ??= 'PreemptLowerPriority';
-    pod.spec.tolerations = withLostNodeTolerations(pod.spec.tolerations ?? []);
   },
   prepareForUpdate(pod, old) {
     // Set by binding only.
@@ -110,25 +105,6 @@ function keepsTolerations(next: readonly Toleration[], old: readonly Toleration[
   return old.every((kept) =>
     next.some((candidate) => equalJson(withoutSeconds(kept), withoutSeconds(candidate))),
   );
-}
-
-function withLostNodeTolerations(tolerations: readonly Toleration[]): Toleration[] {
-  const added = LOST_NODE_TAINTS.filter(
-    (key) =>
-      !tolerations.some(
-        (toleration) =>
-          (toleration.key === key || (toleration.key ?? '') === '') &&
-          (toleration.effect === undefined || toleration.effect === 'NoExecute'),
-      ),
-  ).map(
-    (key): Toleration => ({
-      key,
-      operator: 'Exists',
-      effect: 'NoExecute',
-      tolerationSeconds: LOST_NODE_TOLERATION_SECONDS,
-    }),
-  );
-  return [...tolerations, ...added];
 }
 
 /** pkg/apis/core/v1/helper/qos: by the CPU and memory of all containers. */

@@ -3,6 +3,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { LbPoolConfig } from '../../ipam/lb-pool.ts';
 import type { Client } from '../client/client.ts';
+import type { NodeIpamConfig } from './node-ipam.ts';
 import type { NodeLifecycleConfig } from './node-lifecycle-config.ts';
 import { EventRecorder } from '../client/event-recorder.ts';
 import type { Informers } from '../client/informers.ts';
@@ -16,6 +17,8 @@ export interface ControllerContext {
   readonly random: Random;
   readonly logger: Logger;
   readonly nodeLifecycle: NodeLifecycleConfig;
+  /** Absent: nodes bring their podCIDRs with them. */
+  readonly nodeIpam: NodeIpamConfig | undefined;
   /** Where LoadBalancer Services get their addresses. */
   readonly loadBalancerPools: readonly LbPoolConfig[];
   /** namespaces/finalize: the namespace is empty. */

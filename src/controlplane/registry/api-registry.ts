@@ -9,11 +9,17 @@ import type { Admission } from './admission.ts';
 import { NamespaceAdmission } from './namespace-admission.ts';
 import { type RegistryContext, ResourceRegistry } from './resource-registry.ts';
 import { ServiceAdmission } from './service-admission.ts';
+import {
+  DEFAULT_TOLERATION_SECONDS,
+  type DefaultTolerationSeconds,
+  TolerationAdmission,
+} from './toleration-admission.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
 
 export interface ApiRegistryOptions extends RegistryContext {
   readonly serviceIps: ServiceIpAllocator;
   readonly nodePorts: NodePortAllocator;
+  readonly tolerationSeconds?: DefaultTolerationSeconds;
 }
 
 /** Every kind's registry over one store, and what spans kinds. */
@@ -24,10 +30,13 @@ export class ApiRegistry {
   constructor(options: ApiRegistryOptions) {
     this.context = options;
     const services = new ServiceAdmission(options.serviceIps, options.nodePorts);
+    const tolerations = new TolerationAdmission(
+      options.tolerationSeconds ?? DEFAULT_TOLERATION_SECONDS,
+    );
     this.#resources = new Map(
       KINDS.map((kind) => [
         kind.resource,
-        new ResourceRegistry(kind, options, this.#admissions(kind, services)),
+        new ResourceRegistry(kind, options, this.#admissions(kind, services, tolerations)),
       ]),
     );
     services.restore(this.resource('services').list());
@@ -89,13 +98,18 @@ export class ApiRegistry {
     );
   }
 
-  #admissions(kind: KindDefinition, services: ServiceAdmission): readonly Admission[] {
+  #admissions(
+    kind: KindDefinition,
+    services: ServiceAdmission,
+    tolerations: TolerationAdmission,
+  ): readonly Admission[] {
     const namespaces = new NamespaceAdmission(kind, (name) =>
       this.resource('namespaces').find(name, undefined),
     );
     return [
       ...(kind.namespaced ? [namespaces] : []),
       ...(kind === kindOfResource('services') ? [services] : []),
+      ...(kind === kindOfResource('pods') ? [tolerations] : []),
     ];
   }
 }

@@ -1,3 +1,4 @@
+import { parseGoDurationMs } from '../../base/go-duration.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
@@ -175,26 +176,16 @@ export function integerArgument(
   return value;
 }
 
-const UNIT_MS: Record<string, number> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /** Go's notation (`1h15m30.5s`); a bare number is in seconds where CoreDNS takes one. Milliseconds. */
 export function durationArgument(token: Token, what: string): number {
   if (/^\d+$/.test(token.text)) return Number(token.text) * 1000;
-  const parts = [...token.text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== token.text)
+  const durationMs = parseGoDurationMs(token.text);
+  if (durationMs === undefined)
     throw new CorefileError(
       token,
       `${what} is '${token.text}'; expected a duration such as 500ms, 5s or 1m30s`,
     );
-  return parts.reduce((sum, part) => sum + Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? 0), 0);
+  return durationMs;
 }
 
 /** Zones given as arguments, or the block's. */

@@ -8,6 +8,7 @@ import type {
   ContainerSpec,
   ExitStatus,
 } from '../runtime/container.ts';
+import type { Resumed } from './after-restart.ts';
 import { CRASH_LOOP, goSeconds, restartDelayMs } from './back-off.ts';
 import { ContainerProbes } from './container-probes.ts';
 import { waitingStatus } from './pod-status.ts';
@@ -24,6 +25,8 @@ export interface ContainerWorkerOptions {
   readonly podTitle: string;
   readonly podIP: string;
   readonly restartPolicy: RestartPolicy;
+  /** Where the node has restarted since the container ran. */
+  readonly resumed?: Resumed | undefined;
   readonly runtime: ContainerRuntime;
   /** Resolves everything the container refers to; throws CreateContainerConfigError when it cannot. */
   readonly prepare: () => Promise<ContainerSpec>;
@@ -54,8 +57,9 @@ export class ContainerWorker {
 
   constructor(options: ContainerWorkerOptions) {
     this.#options = options;
-    this.#status = waitingStatus(options.container, 'ContainerCreating');
-    this.#finished = this.#run();
+    const { resumed } = options;
+    this.#status = resumed?.status ?? waitingStatus(options.container, 'ContainerCreating');
+    this.#finished = resumed?.isOver === true ? Promise.resolve() : this.#run();
   }
 
   get status(): ContainerStatus {

@@ -7,7 +7,7 @@ import type { Client } from '../../controlplane/client/client.ts';
 import type { ObjectFeed } from '../object-feed.ts';
 import type { ContainerLog } from '../runtime/container-log.ts';
 import type { EnvSources } from './container-env.ts';
-import { NodeHeartbeat, type NodeIdentity } from './node-heartbeat.ts';
+import type { NodeIdentity } from './node-heartbeat.ts';
 import { PodWorker, type PodWorkerOptions } from './pod-worker.ts';
 
 export interface KubeletOptions
@@ -33,8 +33,8 @@ const DEFAULT_GRACE_SECONDS = 30;
 const SHUTDOWN_GRACE_MS = 1_000;
 
 /**
- * Runs the pods that are bound to its node and reports on them and on the node itself. `close` lets pods
- * finish within a second, as SIGTERM would; dispose is a power cut: nothing more is reported.
+ * Runs the pods that are bound to its node and reports on them. `close` lets pods finish within a second,
+ * as SIGTERM would; dispose is a power cut: nothing more is reported.
  */
 export class Kubelet implements Resource {
   readonly #options: KubeletOptions;
@@ -47,12 +47,8 @@ export class Kubelet implements Resource {
     this.#lifetime = new Lifetime(`kubelet ${options.node.name}`);
   }
 
-  /** Registers the node and begins to run pods. */
-  async start(): Promise<void> {
-    const { client, clock, node, log } = this.#options;
-    const heartbeat = new NodeHeartbeat({ client, clock, node, log });
-    this.#lifetime.defer(() => heartbeat.stop());
-    await heartbeat.start();
+  /** Begins to run pods. */
+  start(): void {
     this.#lifetime.defer(
       this.#options.pods.subscribe((pod, previous) => this.#onPod(pod, previous)),
     );
@@ -124,8 +120,11 @@ export class Kubelet implements Resource {
 
   #onDeletion(pod: Pod, worker: PodWorker | undefined): void {
     const uid = pod.metadata.uid ?? '';
-    if (worker === undefined) this.#track(this.#remove(pod));
-    else this.#end(uid, worker, graceMs(pod), true);
+    if (worker === undefined) {
+      // It ran before the node restarted: only what the API knows is left of it.
+      this.#options.addresses.release(uid);
+      this.#track(this.#remove(pod));
+    } else this.#end(uid, worker, graceMs(pod), true);
   }
 
   #end(uid: string, worker: PodWorker, grace: number, remove: boolean): void {

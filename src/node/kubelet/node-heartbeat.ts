@@ -10,23 +10,24 @@ import type { Client } from '../../controlplane/client/client.ts';
 export interface NodeIdentity {
   readonly name: string;
   readonly address: string;
-  /** Absent: the control plane assigns one. */
-  readonly podCIDR?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints?: readonly Taint[];
   /** Version strings that `kubectl get nodes` shows. */
   readonly version: string;
+  /** The kubelet's nodeLeaseDurationSeconds; four heartbeats fit in. Default 40. */
+  readonly leaseDurationSeconds?: number;
 }
 
-/** The kubelet's defaults. */
-const LEASE_DURATION_SECONDS = 40;
-const RENEW_INTERVAL_MS = 10_000;
+/** The kubelet's nodeLeaseDurationSeconds, unless configured. */
+export const DEFAULT_LEASE_DURATION_SECONDS = 40;
+/** nodeLeaseRenewIntervalFraction. */
+export const LEASE_RENEW_FRACTION = 0.25;
 const LEASE_NAMESPACE = 'kube-node-lease';
 /** What an emulated node offers; nothing is enforced beyond scheduling. */
 const CAPACITY = { cpu: '8', memory: '16Gi', pods: '110', 'ephemeral-storage': '100Gi' } as const;
 
 /**
- * Registers a node and says every 10 s that it is alive by renewing its Lease, as the kubelet does
+ * Registers a node and says every quarter of its Lease's duration that it is alive by renewing it, as the kubelet does
  * (pkg/kubelet/nodestatus, component-helpers/apimachinery/lease).
  */
 export class NodeHeartbeat {
@@ -61,7 +62,8 @@ export class NodeHeartbeat {
 
   #schedule(): void {
     if (this.#stopped) return;
-    this.#timer = this.#clock.setTimer(RENEW_INTERVAL_MS, () => {
+    const intervalMs = this.#leaseDurationSeconds * LEASE_RENEW_FRACTION * 1000;
+    this.#timer = this.#clock.setTimer(intervalMs, () => {
       this.#renewal = this.#renewOnce()
         .catch((error: unknown) =>
           this.#log.warn({ err: error, node: this.#node.name }, 'node lease not renewed'),
@@ -72,24 +74,26 @@ export class NodeHeartbeat {
 
   async #register(): Promise<void> {
     const nodes = this.#client.resource('nodes');
-    const { name, podCIDR, labels, taints } = this.#node;
+    const { name, labels, taints } = this.#node;
     const node: Node = {
       apiVersion: 'v1',
       kind: 'Node',
       metadata: { name, labels: { ...labels } },
-      spec: {
-        ...(podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] }),
-        ...(taints === undefined ? {} : { taints: [...taints] }),
-      },
+      spec: taints === undefined ? {} : { taints: [...taints] },
     };
-    let stored: Node;
     try {
-      stored = await nodes.create(node);
+      await nodes.create(node);
     } catch (error) {
       if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
-      stored = await nodes.get(name);
+      // It was here before: its labels may have changed, its taints are its administrator's by now.
+      await nodes.patch(name, undefined, { type: 'merge', body: { metadata: { labels } } });
     }
-    await nodes.updateStatus({ ...stored, status: this.#status() });
+    const body = { status: this.#status() };
+    await nodes.patch(name, undefined, { type: 'merge', body, subresource: 'status' });
+  }
+
+  get #leaseDurationSeconds(): number {
+    return this.#node.leaseDurationSeconds ?? DEFAULT_LEASE_DURATION_SECONDS;
   }
 
   #status(): NonNullable<Node['status']> {
@@ -159,7 +163,11 @@ export class NodeHeartbeat {
     const leases = this.#client.resource('leases');
     const { name } = this.#node;
     const renewTime = formatMicroTimestamp(this.#clock.wallNow());
-    const spec = { holderIdentity: name, leaseDurationSeconds: LEASE_DURATION_SECONDS, renewTime };
+    const spec = {
+      holderIdentity: name,
+      leaseDurationSeconds: this.#leaseDurationSeconds,
+      renewTime,
+    };
     const lease: Lease = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',

@@ -1,4 +1,4 @@
-import type { Container, Pod } from '../../api/types/core.ts';
+import type { Container, ContainerStatus, Pod } from '../../api/types/core.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
@@ -11,6 +11,7 @@ import {
 import { BUILTIN_IMAGES, FALLBACK_IMAGE, imageBaseName } from '../images/catalogue.ts';
 import { ContainerLog } from '../runtime/container-log.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container.ts';
+import { hasRunBefore, type Resumed, resumedContainer } from './after-restart.ts';
 import { containerEnv, type EnvSources, expandReferences } from './container-env.ts';
 import { ContainerWorker, type RecordEvent, type RestartPolicy } from './container-worker.ts';
 import { PodFolder } from './pod-folder.ts';
@@ -65,6 +66,8 @@ export class PodWorker {
   readonly #folder: PodFolder;
   readonly #publisher: StatusPublisher;
   readonly #startTime: string;
+  /** By container, where the node has restarted since the pod ran. */
+  readonly #resumed: ReadonlyMap<string, Resumed>;
   readonly #logs = new Map<string, ContainerLog>();
   readonly #workers = new Map<string, ContainerWorker>();
   readonly #life: Promise<void>;
@@ -76,7 +79,8 @@ export class PodWorker {
   constructor(options: PodWorkerOptions) {
     this.#options = options;
     this.#pod = options.pod;
-    this.#startTime = formatTimestamp(options.clock.wallNow());
+    this.#startTime = options.pod.status?.startTime ?? this.#now();
+    this.#resumed = this.#resumedContainers();
     this.#folder = new PodFolder(options.podsFolder, this.#uid);
     this.#publisher = new StatusPublisher({
       pods: options.pods,
@@ -141,7 +145,15 @@ export class PodWorker {
   }
 
   async #run(): Promise<void> {
+    if (hasRunBefore(this.#pod))
+      this.#record(
+        'Normal',
+        'SandboxChanged',
+        'Pod sandbox changed, it will be killed and re-created.',
+      );
     await this.#publisher.publish();
+    // The API no longer says that the pod has the address of its last sandbox.
+    this.#options.addresses.release(this.#uid);
     await this.#acquireAddress();
     const policy = this.#pod.spec.restartPolicy ?? 'Always';
     for (const container of this.#pod.spec.initContainers ?? []) {
@@ -198,6 +210,7 @@ export class PodWorker {
       podTitle: this.#title,
       podIP: this.#podIP ?? '',
       restartPolicy,
+      resumed: this.#resumed.get(container.name),
       runtime: this.#runtime(container),
       prepare: () => this.#prepare(container),
       dialPort,
@@ -286,11 +299,32 @@ export class PodWorker {
     await this.#folder.remove();
   }
 
+  /** Init containers run again, whatever became of them. */
+  #resumedContainers(): ReadonlyMap<string, Resumed> {
+    const { spec, status } = this.#pod;
+    const resume = (container: Container, all: ContainerStatus[] = [], policy: RestartPolicy) => {
+      const before = all.find(({ name }) => name === container.name);
+      const resumed = resumedContainer(container, before, policy, this.#now());
+      return resumed === undefined ? [] : [[container.name, resumed] as const];
+    };
+    const policy = spec.restartPolicy ?? 'Always';
+    return new Map([
+      ...(spec.initContainers ?? []).flatMap((container) =>
+        resume(container, status?.initContainerStatuses, 'Always'),
+      ),
+      ...spec.containers.flatMap((container) =>
+        resume(container, status?.containerStatuses, policy),
+      ),
+    ]);
+  }
+
   #facts(): Parameters<typeof podStatus>[1] {
     const { initContainers = [], containers } = this.#pod.spec;
     const reason = initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating';
     const statusOf = (container: Container) =>
-      this.#workers.get(container.name)?.status ?? waitingStatus(container, reason);
+      this.#workers.get(container.name)?.status ??
+      this.#resumed.get(container.name)?.status ??
+      waitingStatus(container, reason);
     return {
       podIP: this.#podIP,
       hostIP: this.#options.nodeIP,
