@@ -80,7 +80,7 @@ export class Conversation {
       this.#advance(sink);
     }
     if ((events & (EPOLLIN | ENDING)) !== 0 && source !== undefined) {
-      source.sourceReady((events & ENDING) !== 0);
+      source.sourceReady(events);
       this.#advance(source);
     }
     // What had arrived before the reset has been passed on, unless the other side takes nothing.
@@ -105,8 +105,9 @@ export class Conversation {
   #advance(direction: Direction): void {
     if (this.state !== 'forwarding') return;
     const hadEnded = direction.ended;
-    const outcome = direction.move();
     const fromClient = direction === this.#up;
+    const opposite = fromClient ? this.#down : this.#up;
+    const outcome = direction.move(opposite?.finished === true);
     if (direction.ended && !hadEnded)
       this.#host.tell(this, fromClient ? TO_MAIN.clientFin : TO_MAIN.serverFin);
     switch (outcome) {

@@ -3,7 +3,12 @@ import {
   EINTR,
   ENOBUFS,
   ENOMEM,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLPRI,
+  EPOLLRDHUP,
   MSG_DONTWAIT,
+  MSG_MORE,
   MSG_NOSIGNAL,
   SHUT_WR,
   SPLICE_F_MOVE,
@@ -41,6 +46,7 @@ const ROUNDS_A_TURN = 32;
 const BIG_READS = 3;
 const BIG_READ = 32_768;
 const SMALL_SPLICE = 16_384;
+const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 /**
  * One way through a connection: reads from `from`, writes to `to`. Holds at most one buffer or one pipe of
@@ -59,8 +65,10 @@ export class Direction {
   finished = false;
 
   #readable = false;
-  /** An ending is on its way behind the bytes: a short read does not mean that there is nothing more. */
+  /** Something other than bytes is there: a short read does not mean that there is nothing more. */
   #ending = false;
+  /** FIN has come, and nothing but bytes before it: a short read has read them all. */
+  #lastBytes = false;
   #writable = true;
   #held: Address = 0;
   #heldFrom = 0;
@@ -80,19 +88,26 @@ export class Direction {
     return !this.#writable;
   }
 
-  sourceReady(ending: boolean): void {
+  /** `events` as epoll gave them, with at least one that speaks of reading. */
+  sourceReady(events: number): void {
     this.#readable = true;
-    if (ending) this.#ending = true;
+    if ((events & ENDING) !== 0) this.#ending = true;
+    // Urgent data (EPOLLPRI) cut a read short, and so does an error.
+    const clean = (events & (EPOLLERR | EPOLLPRI)) === 0;
+    this.#lastBytes = clean && (events & EPOLLRDHUP) !== 0;
   }
 
   sinkReady(): void {
     this.#writable = true;
   }
 
-  /** Moves what there is. After a broken outcome only `release` may follow. */
-  move(): Outcome {
+  /**
+   * Moves what there is. After a broken outcome only `release` may follow. `last`: the other way is finished, so
+   * that both sockets are closed as soon as this one is, which says FIN too.
+   */
+  move(last: boolean): Outcome {
     for (let round = 0; round < ROUNDS_A_TURN; round += 1) {
-      const outcome = this.#step();
+      const outcome = this.#step(last);
       if (outcome !== OUTCOME.moved) return outcome;
     }
     return OUTCOME.again;
@@ -109,11 +124,11 @@ export class Direction {
     else this.#tools.pipes.drop(pipe);
   }
 
-  #step(): Outcome {
+  #step(last: boolean): Outcome {
     if (!this.#writable) return OUTCOME.idle;
     if (this.#held !== 0) return this.#sendHeld();
     if (this.#piped > 0) return this.#spliceOut();
-    if (this.ended) return this.#finish();
+    if (this.ended) return this.#finish(last);
     if (!this.#readable) return OUTCOME.idle;
     return this.#bigReads >= BIG_READS ? this.#spliceIn() : this.#copy();
   }
@@ -124,9 +139,13 @@ export class Direction {
     if (length <= 0) return this.#nothingRead(length);
     this.bytes += length;
     this.#bigReads = length >= BIG_READ ? this.#bigReads + 1 : 0;
-    // A stream that gave less than was asked for is empty; the next byte is a new edge (epoll(7)).
-    if (length < BUFFER_BYTES && !this.#ending) this.#readable = false;
-    const sent = this.#send(scratch, length);
+    if (length < BUFFER_BYTES) {
+      // A stream that gave less than was asked for is empty; the next byte is a new edge (epoll(7)).
+      if (!this.#ending) this.#readable = false;
+      this.ended = this.#lastBytes;
+    }
+    // Before an ending the bytes wait for the FIN, which follows at once: one segment instead of two.
+    const sent = this.#send(scratch, length, this.ended ? MSG_MORE : 0);
     if (sent < 0) return OUTCOME.sinkBroken;
     if (sent === length) return OUTCOME.moved;
     this.#held = this.#tools.buffers.take();
@@ -137,7 +156,7 @@ export class Direction {
   }
 
   #sendHeld(): Outcome {
-    const sent = this.#send(this.#held + this.#heldFrom, this.#heldTo - this.#heldFrom);
+    const sent = this.#send(this.#held + this.#heldFrom, this.#heldTo - this.#heldFrom, 0);
     if (sent < 0) return OUTCOME.sinkBroken;
     this.#heldFrom += sent;
     if (this.#heldFrom < this.#heldTo) return OUTCOME.moved;
@@ -147,9 +166,9 @@ export class Direction {
   }
 
   /** Bytes that the sink took, fewer when it is full; -1 when it is broken. */
-  #send(from: Address, length: number): number {
+  #send(from: Address, length: number, more: number): number {
     const { calls } = this.#tools;
-    const sent = calls.send(this.to, from, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const sent = calls.send(this.to, from, length, MSG_DONTWAIT | MSG_NOSIGNAL | more);
     if (sent === length) return sent;
     if (sent >= 0) {
       this.#writable = false;
@@ -221,9 +240,10 @@ export class Direction {
     return errno === EAGAIN || errno === EINTR || errno === ENOBUFS || errno === ENOMEM;
   }
 
-  #finish(): Outcome {
+  #finish(last: boolean): Outcome {
     if (this.finished) return OUTCOME.idle;
     this.finished = true;
+    if (last) return OUTCOME.idle;
     return this.#tools.calls.shutdown(this.to, SHUT_WR) === -1 ? OUTCOME.sinkBroken : OUTCOME.idle;
   }
 }

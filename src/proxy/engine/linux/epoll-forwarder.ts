@@ -40,7 +40,7 @@ const ACCEPT_LIMITS: readonly number[] = [abi.EMFILE, abi.ENFILE, abi.ENOBUFS, a
 const LAZY_TURNS = 8;
 const LAZY_WAIT_MS = 1;
 const WAKE_KEY = -1;
-const WATCHED = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
+const WATCHED = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
 
 /**
  * The forwarding thread: accepts, asks the main thread where each connection goes, and moves bytes. Waits in
@@ -143,9 +143,10 @@ export class EpollForwarder implements ConversationHost {
     const conversation = this.#conversations.get(slot);
     // Closed earlier in this turn, and its slot perhaps used again.
     if (conversation?.generation !== this.#epoll.generation(index)) return;
-    if (conversation.state === 'dialing') this.#dialProgressed(conversation);
+    const events = this.#epoll.events(index);
+    if (conversation.state === 'dialing') this.#dialProgressed(conversation, events);
     if (conversation.state !== 'forwarding') return;
-    conversation.ready((key & 1) as End, this.#epoll.events(index));
+    conversation.ready((key & 1) as End, events);
     this.#table.setCount(slot, COUNTER.fromClient, conversation.bytesFromClient);
     this.#table.setCount(slot, COUNTER.fromServer, conversation.bytesFromServer);
   }
@@ -290,12 +291,14 @@ export class EpollForwarder implements ConversationHost {
     return this.#sockets.bind(server);
   }
 
-  #dialProgressed(conversation: Conversation): void {
+  #dialProgressed(conversation: Conversation, events: number): void {
     const { client, server, slot, generation } = conversation;
-    const result = this.#sockets.error(server);
-    if (result < 0) {
-      this.#dialFailed(conversation, -result);
-      return;
+    if ((events & (abi.EPOLLERR | abi.EPOLLHUP)) !== 0) {
+      const result = this.#sockets.error(server);
+      if (result < 0) {
+        this.#dialFailed(conversation, -result);
+        return;
+      }
     }
     conversation.established();
     this.#epoll.watch(client, WATCHED, slot * 2 + CLIENT, generation);
