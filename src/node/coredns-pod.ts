@@ -4,9 +4,14 @@ import { createMetrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import { DnsServer } from '../dns/server/dns-server.ts';
 import type { DnsSource } from '../dns/source/dns-source.ts';
+import { DEFAULT_TCP_LIMITS } from '../dns/server/tcp-listener.ts';
+import { corednsLogger } from './coredns-log.ts';
 import type { ImageServices } from './images/image.ts';
 
 const DNS_PORT = 53;
+
+/** With the lameduck of the usual Corefile this stays within a pod's usual 30 s of grace. */
+const TCP_DRAIN_MS = 20_000;
 
 /** What the built-in coredns image runs: a DNS server on the pod's own address, following its Corefile. */
 export function corednsPods(options: {
@@ -26,7 +31,7 @@ export function corednsPods(options: {
     const server = await DnsServer.start({
       clock,
       random: random.fork(`coredns ${name}`),
-      log: spec.log.child({ pod: name }),
+      log: corednsLogger(spec.output),
       metrics: createMetrics(),
       source,
       localAddresses: [ip],
@@ -37,6 +42,7 @@ export function corednsPods(options: {
         spec.output.write('stderr', `${error.message}\n`);
         exit(1);
       },
+      tcpLimits: { ...DEFAULT_TCP_LIMITS, drainTimeoutMs: TCP_DRAIN_MS },
       listen: [{ address: ip, port: bindPort(ip, DNS_PORT), corefilePort: DNS_PORT }],
     });
     spec.output.write('stdout', `CoreDNS for ${name} at ${ip}:${DNS_PORT}\n`);

@@ -49,7 +49,7 @@ export class DnsListener implements Resource {
     for (let tries = FREE_PORT_TRIES; ; tries -= 1) {
       const lifetime = new Lifetime(`DNS listener ${address}`);
       try {
-        const udp = lifetime.own(await UdpListener.open(address, port, udpHandler, log));
+        const udp = lifetime.own(await UdpListener.open(address, port, udpHandler, { clock, log }));
         const limits = { clock, limits: tcpLimits };
         lifetime.own(await TcpListener.open(address, udp.address.port, tcpHandler, limits));
         return new DnsListener(udp.address, lifetime, [udpHandler, tcpHandler]);

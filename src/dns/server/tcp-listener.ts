@@ -16,6 +16,8 @@ export interface TcpLimits {
   readonly idleTimeoutMs: number;
   /** More are closed as soon as they come. */
   readonly maxConnections: number;
+  /** How long `close` keeps answering on connections that are in use. */
+  readonly drainTimeoutMs: number;
 }
 
 export const DEFAULT_TCP_LIMITS: TcpLimits = {
@@ -23,7 +25,16 @@ export const DEFAULT_TCP_LIMITS: TcpLimits = {
   writeTimeoutMs: 5000,
   idleTimeoutMs: 10_000,
   maxConnections: 1000,
+  drainTimeoutMs: 5000,
 };
+
+/**
+ * A connection without queries for this long is not in use. Ending one that is would lose what its client has just
+ * sent: nobody asks again over TCP before a timeout.
+ */
+const QUIET_MS = 250;
+/** How long a client may take to close its half. */
+const LINGER_MS = 1000;
 
 /** Owns one listening socket and its connections. Queries of one connection are answered in order. */
 export class TcpListener implements Resource {
@@ -64,7 +75,7 @@ export class TcpListener implements Resource {
     return listener;
   }
 
-  /** Answers what was read, then closes. */
+  /** Accepts no more; each connection ends once it is quiet, or what was read by `drainTimeoutMs` is answered. */
   close(): Promise<void> {
     this.#closing ??= this.#stop((connection) => connection.finish());
     return this.#closing;
@@ -95,7 +106,9 @@ class Connection {
   readonly #peer: Peer;
   #deadline: Timer;
   #busy = false;
-  #finishing = false;
+  #state: 'serving' | 'draining' | 'ended' = 'serving';
+  #lastQueryAt: number;
+  #drainedBy = Infinity;
 
   constructor(
     socket: Socket,
@@ -114,8 +127,10 @@ class Connection {
       family: socket.remoteFamily === 'IPv6' ? 'IPv6' : 'IPv4',
       protocol: 'tcp',
     };
+    this.#lastQueryAt = this.#clock.now();
     this.#deadline = this.#armed(this.#limits.readTimeoutMs);
     socket.on('data', (chunk: Buffer) => {
+      if (this.#state === 'ended') return;
       this.#framing.push(chunk);
       if (!this.#busy) void this.#answerAll();
     });
@@ -125,9 +140,10 @@ class Connection {
   }
 
   finish(): void {
-    this.#finishing = true;
-    if (!this.#busy) this.#socket.end();
-    if (!this.#busy) this.#socket.destroySoon();
+    if (this.#state !== 'serving') return;
+    this.#state = 'draining';
+    this.#drainedBy = this.#clock.now() + this.#limits.drainTimeoutMs;
+    if (!this.#busy) this.#endWhenQuiet();
   }
 
   destroy(): void {
@@ -136,16 +152,33 @@ class Connection {
 
   async #answerAll(): Promise<void> {
     this.#busy = true;
+    this.#lastQueryAt = this.#clock.now();
     this.#socket.pause();
     for (let packet = this.#framing.next(); packet !== undefined; packet = this.#framing.next()) {
       this.#deadline.cancel();
       await this.#answer(packet);
       if (this.#socket.destroyed) return;
+      this.#deadline.cancel();
       this.#deadline = this.#armed(this.#limits.idleTimeoutMs);
     }
     this.#busy = false;
-    if (this.#finishing) this.finish();
-    else this.#socket.resume();
+    if (this.#state === 'draining') this.#endWhenQuiet();
+    this.#socket.resume();
+  }
+
+  #endWhenQuiet(): void {
+    const now = this.#clock.now();
+    const waitMs = Math.min(this.#lastQueryAt + QUIET_MS, this.#drainedBy) - now;
+    this.#deadline.cancel();
+    if (waitMs <= 0) this.#end();
+    else this.#deadline = this.#clock.setTimer(waitMs, () => this.#endWhenQuiet());
+  }
+
+  /** Says that no more is answered, and takes what still comes: a reset would take back answers on their way. */
+  #end(): void {
+    this.#state = 'ended';
+    this.#socket.end();
+    this.#deadline = this.#armed(LINGER_MS);
   }
 
   async #answer(packet: Buffer): Promise<void> {

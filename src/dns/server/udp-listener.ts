@@ -1,4 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { sleep, type Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Resource } from '../../base/lifetime.ts';
 import type { QueryHandler } from './query-handler.ts';
@@ -7,21 +8,29 @@ import { bindError, type BoundAddress } from './bind-error.ts';
 /** Room for bursts while one event-loop turn runs; the kernel caps it at net.core.rmem_max. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 
+/** After this long without a packet the kernel's buffer is taken to be empty. */
+const QUIET_MS = 20;
+/** Where packets keep coming, closing waits no longer than this. */
+const MAX_QUIET_WAIT_MS = 500;
+
 /** Owns one UDP socket and hands its packets to a handler. */
 export class UdpListener implements Resource {
   readonly address: BoundAddress;
   readonly #socket: Socket;
   readonly #handler: QueryHandler;
+  readonly #clock: Clock;
   #pending = 0;
+  #received = 0;
   #socketClosed = false;
   #closing: Promise<void> | undefined;
   #drained: (() => void) | undefined;
 
-  private constructor(socket: Socket, handler: QueryHandler) {
+  private constructor(socket: Socket, handler: QueryHandler, clock: Clock) {
     const { address, port } = socket.address();
     this.address = { address, port };
     this.#socket = socket;
     this.#handler = handler;
+    this.#clock = clock;
   }
 
   /** Resolves once bound. Throws a PodwireError with code `DNS_BIND`. */
@@ -29,7 +38,7 @@ export class UdpListener implements Resource {
     address: string,
     port: number,
     handler: QueryHandler,
-    log: Logger,
+    { clock, log }: { readonly clock: Clock; readonly log: Logger },
   ): Promise<UdpListener> {
     const family = address.includes(':') ? 6 : 4;
     const socket = createSocket({
@@ -47,15 +56,14 @@ export class UdpListener implements Resource {
     });
     socket.removeAllListeners('error');
     socket.on('error', (error) => log.warn({ err: error, address, port }, 'DNS UDP socket error'));
-    const listener = new UdpListener(socket, handler);
+    const listener = new UdpListener(socket, handler, clock);
     socket.on('message', (packet, remote) => listener.#receive(packet, remote));
     return listener;
   }
 
-  /** Takes no more queries and answers those under way. */
+  /** Answers what has come in, then closes. */
   close(): Promise<void> {
-    this.#socket.removeAllListeners('message');
-    this.#closing ??= this.#drain().then(() => this.#closeSocket());
+    this.#closing ??= this.#finish();
     return this.#closing;
   }
 
@@ -65,6 +73,7 @@ export class UdpListener implements Resource {
   }
 
   #receive(packet: Buffer, remote: RemoteInfo): void {
+    this.#received += 1;
     const ready = this.#handler.cached(packet);
     if (ready !== undefined) {
       this.#sendCached(ready, remote);
@@ -96,7 +105,18 @@ export class UdpListener implements Resource {
     this.#socket.send(reply, remote.port, remote.address);
   }
 
-  async #drain(): Promise<void> {
+  async #finish(): Promise<void> {
+    const deadline = this.#clock.now() + MAX_QUIET_WAIT_MS;
+    for (let seen = -1; seen !== this.#received && this.#clock.now() < deadline; ) {
+      seen = this.#received;
+      await sleep(this.#clock, QUIET_MS);
+    }
+    this.#socket.removeAllListeners('message');
+    await this.#idle();
+    await this.#closeSocket();
+  }
+
+  async #idle(): Promise<void> {
     if (this.#pending === 0) return;
     await new Promise<void>((resolve) => {
       this.#drained = resolve;

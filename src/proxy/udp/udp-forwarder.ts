@@ -6,6 +6,7 @@ import { sourceOf } from '../connection-routes.ts';
 import type { NodeContext } from '../node-context.ts';
 import type { DatagramListener } from './datagram-listener.ts';
 import { DatagramSocket } from './datagram-socket.ts';
+import { LateReplies } from './late-replies.ts';
 import {
   type MutableUdpFlowState,
   startUdpFlow,
@@ -56,6 +57,7 @@ export class UdpForwarder {
   readonly #context: NodeContext;
   readonly #maxFlows: number;
   readonly #flows = new Map<string, ActiveFlow>();
+  readonly #late: LateReplies;
   #timer: Timer | undefined;
   #timerDueAt = Infinity;
 
@@ -69,6 +71,7 @@ export class UdpForwarder {
     this.#dialer = options.dialer;
     this.#context = options.context;
     this.#maxFlows = options.maxFlows ?? DEFAULT_MAX_FLOWS;
+    this.#late = new LateReplies(options.clock);
   }
 
   get flows(): Iterable<UdpFlow> {
@@ -99,7 +102,7 @@ export class UdpForwarder {
       // A userspace proxy's flows are its own sockets, no conntrack entries: only silence ends them.
       if (flow.decision.relay !== undefined || !stale(flow)) continue;
       this.counters.stale += 1;
-      this.#end(flow);
+      this.#retire(flow);
     }
   }
 
@@ -116,6 +119,7 @@ export class UdpForwarder {
   endAll(): void {
     for (const flow of this.#flows.values()) this.#end(flow);
     this.#timer?.cancel();
+    this.#late.close();
   }
 
   #begin(
@@ -134,7 +138,7 @@ export class UdpForwarder {
     const { endpoint } = decision;
     const source = sourceOf(decision, client.address, this.#context);
     const receive = (message: Uint8Array): void => {
-      this.#touch(flow, 'endpoint');
+      if (this.#flows.get(key) === flow) this.#touch(flow, 'endpoint');
       listener.send(message, client);
     };
     const flow: ActiveFlow = {
@@ -150,7 +154,7 @@ export class UdpForwarder {
     this.#flows.set(key, flow);
     this.counters.started += 1;
     decision.binding?.event('established');
-    decision.binding?.onRevoked?.(() => this.#end(flow));
+    decision.binding?.onRevoked?.(() => this.#retire(flow));
     return flow;
   }
 
@@ -171,9 +175,24 @@ export class UdpForwarder {
   }
 
   #end(flow: ActiveFlow): void {
-    if (!this.#flows.delete(flow.key)) return;
-    flow.channel.close();
+    if (this.#forget(flow)) flow.channel.close();
+  }
+
+  /** The endpoint is leaving: the client's next datagram begins another flow, replies under way still pass. */
+  #retire(flow: ActiveFlow): void {
+    if (this.#forget(flow)) this.#late.await(flow.channel);
+  }
+
+  /** False when it had ended before. */
+  #forget(flow: ActiveFlow): boolean {
+    if (this.#flows.get(flow.key) !== flow) return false;
+    this.#flows.delete(flow.key);
     flow.decision.binding?.event('closed');
+    this.#restTimer();
+    return true;
+  }
+
+  #restTimer(): void {
     if (this.#flows.size > 0) return;
     this.#timer?.cancel();
     this.#timerDueAt = Infinity;

@@ -5,6 +5,7 @@ import { Lifetime } from '../../../src/base/lifetime.ts';
 import { decodeMessage } from '../../../src/dns/message/decode-message.ts';
 import type { DnsMessage } from '../../../src/dns/message/message.ts';
 import type { DnsServer } from '../../../src/dns/server/dns-server.ts';
+import { DEFAULT_TCP_LIMITS } from '../../../src/dns/server/tcp-listener.ts';
 import { clusterSource } from '../cluster-fixture.ts';
 import { ask, exchange, exchangeOverTcp, queryBytes, startTestServer } from '../dns-fixture.ts';
 
@@ -188,12 +189,7 @@ describe('TCP connections', () => {
   test('above the limit are closed at once, and UDP goes on', async () => {
     await using server = await startTestServer(COREFILE, {
       source: clusterSource(),
-      tcpLimits: {
-        readTimeoutMs: 3000,
-        writeTimeoutMs: 5000,
-        idleTimeoutMs: 10_000,
-        maxConnections: 4,
-      },
+      tcpLimits: { ...DEFAULT_TCP_LIMITS, maxConnections: 4 },
     });
     const port = server.addresses[0]?.port ?? 0;
     const held = Array.from({ length: 4 }, () => closed(port));

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -72,9 +72,18 @@ export class RunningDns {
   }
 }
 
-/** What dig said: the status line, and the records with single spaces. */
-export async function dig(port: number, line: string): Promise<string[]> {
-  const args = ['@127.0.0.1', '-p', String(port), '+nocookie', ...line.split(' ')];
+/** Whether port 53 can be had at all. */
+export const mayBindDnsPort: boolean =
+  process.getuid?.() === 0 ||
+  Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) <= 53;
+
+/** What dig said of 127.0.0.1: the status line, and the records with single spaces. */
+export function dig(port: number, line: string): Promise<string[]> {
+  return digAt('127.0.0.1', port, line);
+}
+
+export async function digAt(address: string, port: number, line: string): Promise<string[]> {
+  const args = [`@${address}`, '-p', String(port), '+nocookie', ...line.split(' ')];
   const { stdout } = await finished('dig', args);
   const status = /status: (\w+)/.exec(stdout)?.[1];
   const flags = /flags: ([a-z ]*);/.exec(stdout)?.[1];

@@ -123,6 +123,32 @@ describe('UDP flows', () => {
     forwarder.endAll();
   });
 
+  test('that ended as stale leave their late answers to the flow that follows', () => {
+    const { clock, forwarder, ask, reply, answered, closedCount } = setUp();
+    ask('one');
+    forwarder.endStale(() => true);
+    ask('two');
+    reply('answer to one', 0);
+    reply('answer to two', 1);
+    expect(answered).toEqual(['192.0.2.9 answer to one', '192.0.2.9 answer to two']);
+    // A late answer keeps no flow alive.
+    expect([...forwarder.flows][0]?.state.replied).toBe(true);
+    clock.advance(5000);
+    expect(closedCount()).toBe(1);
+    forwarder.endAll();
+    expect(closedCount()).toBe(2);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('that wait for late answers are bounded: the oldest give way', () => {
+    const { forwarder, ask, closedCount } = setUp();
+    for (let port = 1; port <= 4100; port += 1) ask('hello', { ...CLIENT, port });
+    forwarder.endStale(() => true);
+    expect(closedCount()).toBe(4);
+    forwarder.endAll();
+    expect(closedCount()).toBe(4100);
+  });
+
   test('are bounded: what would begin one more is dropped', () => {
     const { forwarder, ask, sent } = setUp({ maxFlows: 2 });
     for (const port of [1, 2, 3]) ask(String(port), { ...CLIENT, port });
@@ -141,7 +167,7 @@ describe('UDP flows', () => {
   });
 
   test('tell their binding, and end when the mode revokes them', () => {
-    const { forwarder, ask, closedCount } = setUp();
+    const { clock, forwarder, ask, reply, answered, closedCount } = setUp();
     const events: ConnectionEvent[] = [];
     let revoke = (): void => {};
     ask('hello', CLIENT, {
@@ -155,7 +181,14 @@ describe('UDP flows', () => {
     });
     revoke();
     expect(events).toEqual(['established', 'closed']);
+    expect(forwarder.size).toBe(0);
+    // What was asked before may still be answered.
+    reply('late');
+    expect(answered).toEqual(['192.0.2.9 late']);
+    clock.advance(4999);
+    expect(closedCount()).toBe(0);
+    clock.advance(1);
     expect(closedCount()).toBe(1);
-    forwarder.endAll();
+    expect(clock.pending).toBe(0);
   });
 });

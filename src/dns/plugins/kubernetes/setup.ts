@@ -32,13 +32,15 @@ export const kubernetes: PluginModule = {
     const { localAddresses } = context;
     const lookup = { view, options, localAddresses };
     const isSynced = (): boolean => watches.synced;
+    let started = false;
     return {
       plugin: new KubernetesPlugin(lookup, isSynced),
       transferer: kubernetesTransferer(lookup),
       external: new ExternalLookup(view, options.ttlSeconds, isSynced),
       searchPaths: { searchPath: (client, name) => searchPathOf(lookup, client, name) },
       describe: (request) => describeQuery(lookup, request),
-      ready: isSynced,
+      // Not before the sockets are open, which comes next.
+      ready: () => started && watches.synced,
       // Serves as soon as everything was read, or unsynced after the timeout.
       async start() {
         watches.start();
@@ -51,6 +53,7 @@ export const kubernetes: PluginModule = {
           log.info('waiting for Kubernetes API before starting server');
         }
         if (!watches.synced) log.warn('starting server with unsynced Kubernetes API');
+        started = true;
       },
       close() {
         watches.stop();

@@ -40,6 +40,11 @@ export const ready: PluginModule = {
             : { status: 503, body: [...new Set(waiting)].toSorted().join(',') };
         });
       },
+      /** Whoever asks is refused from now on, so that clients are sent elsewhere while queries are still answered. */
+      async drain() {
+        await serving?.stop();
+        serving = undefined;
+      },
       async close() {
         await serving?.stop();
       },

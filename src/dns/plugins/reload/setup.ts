@@ -47,7 +47,7 @@ export const reload: PluginModule = {
           current = hash;
           log.info('plugin/reload: Reloading');
           await apply(text);
-          log.info(`plugin/reload: Running configuration SHA512 = ${hash}`);
+          log.info('plugin/reload: Reloading complete');
         }
       } catch (error) {
         failed.value += 1;
@@ -67,6 +67,7 @@ export const reload: PluginModule = {
         const text = await readCorefile();
         current = hashOf(text);
         versions.of('sha512', current).value = 1;
+        log.info(`plugin/reload: Running configuration SHA512 = ${current}`);
         schedule();
       },
       close() {
