@@ -1,3 +1,5 @@
+import type { Clock } from '../base/clock.ts';
+import { ClosedConnections } from './closed-connections.ts';
 import type { Dialer } from './dialer.ts';
 import type {
   ConnectionObserver,
@@ -15,29 +17,36 @@ const HOLD: Route = { kind: 'hold' };
 
 type Forward = Extract<Decision, { kind: 'forward' }>;
 
-/** A forwarded TCP connection as `conntrack -L` lists it. */
+/** A forwarded TCP connection that is open, as `conntrack -L` lists it. */
 export interface TrackedConnection {
   readonly connection: EngineConnection;
   readonly endpoint: SocketAddress;
   /** The address the endpoint sees. */
-  readonly source: string;
-  readonly established: boolean;
+  readonly seenAs: string;
+  /** conntrack's: CLOSE_WAIT once one side has finished sending. */
+  readonly state: 'SYN_SENT' | 'ESTABLISHED' | 'CLOSE_WAIT';
 }
 
 /** Turns a mode's decisions on TCP connections into routes, and keeps book of what is open. */
 export class ConnectionRoutes {
   readonly #context: NodeContext;
   readonly #dialer: Dialer;
-  readonly #open = new Set<Tracked>();
+  readonly #book: Book;
 
-  constructor(context: NodeContext, dialer: Dialer) {
+  constructor(context: NodeContext, dialer: Dialer, clock: Clock) {
     this.#context = context;
     this.#dialer = dialer;
+    this.#book = { open: new Set(), closed: new ClosedConnections(), clock };
   }
 
   /** Forwarded connections, oldest first. */
   get open(): Iterable<TrackedConnection> {
-    return this.#open;
+    return this.#book.open;
+  }
+
+  /** Those that ended a short while ago. */
+  get closed(): ClosedConnections {
+    return this.#book.closed;
   }
 
   routeOf(decision: Decision, connection: EngineConnection): Route {
@@ -57,7 +66,7 @@ export class ConnectionRoutes {
   #forward(decision: Forward, connection: EngineConnection): Route {
     const { endpoint, relay } = decision;
     const source = sourceOf(decision, connection.source.address, this.#context);
-    const observer = new Tracked(this.#open, connection, endpoint, source, decision.binding);
+    const observer = new Tracked(this.#book, connection, endpoint, source, decision.binding);
     const way = this.#dialer.stream(endpoint, source);
     if (relay === undefined) return { ...way, observer };
     const route: DialRoute | StreamRoute = {
@@ -78,37 +87,60 @@ export function sourceOf(decision: Forward, client: string, context: NodeContext
   return context.nodeIPs.find((address) => familyOf(address) === family) ?? client;
 }
 
+interface Book {
+  readonly open: Set<Tracked>;
+  readonly closed: ClosedConnections;
+  readonly clock: Clock;
+}
+
 class Tracked implements ConnectionObserver, TrackedConnection {
   readonly connection: EngineConnection;
   readonly endpoint: SocketAddress;
-  readonly source: string;
-  established = false;
-  readonly #open: Set<Tracked>;
+  readonly seenAs: string;
+  state: TrackedConnection['state'] = 'SYN_SENT';
+  readonly #book: Book;
   readonly #binding: Binding | undefined;
+  #aborted = false;
 
   constructor(
-    open: Set<Tracked>,
+    book: Book,
     connection: EngineConnection,
     endpoint: SocketAddress,
-    source: string,
+    seenAs: string,
     binding: Binding | undefined,
   ) {
-    this.#open = open;
+    this.#book = book;
     this.connection = connection;
     this.endpoint = endpoint;
-    this.source = source;
+    this.seenAs = seenAs;
     this.#binding = binding;
-    open.add(this);
+    book.open.add(this);
     binding?.onRevoked?.(() => connection.kill());
   }
 
   event(event: ConnectionEvent): void {
-    if (event === 'established') this.established = true;
-    else if (event === 'closed') {
-      this.#open.delete(this);
-      const { bytesFromClient, bytesFromServer } = this.connection;
-      this.#binding?.traffic?.(bytesFromClient, bytesFromServer);
-    }
+    if (event === 'closed') this.#close();
+    else if (event === 'established') this.state = 'ESTABLISHED';
+    else if (event === 'client-fin' || event === 'server-fin') this.state = 'CLOSE_WAIT';
+    else this.#aborted = true;
     this.#binding?.event(event);
+  }
+
+  #close(): void {
+    const { open, closed, clock } = this.#book;
+    open.delete(this);
+    const { source, destination, bytesFromClient, bytesFromServer } = this.connection;
+    // An end without a FIN, such as the mode's own, is a reset to both sides.
+    const ended = this.state === 'CLOSE_WAIT' && !this.#aborted;
+    closed.add({
+      source,
+      destination,
+      endpoint: this.endpoint,
+      seenAs: this.seenAs,
+      state: ended ? 'TIME_WAIT' : 'CLOSE',
+      assured: this.state !== 'SYN_SENT',
+      endedAtMs: clock.now(),
+    });
+    this.#binding?.traffic?.(bytesFromClient, bytesFromServer);
   }
 }

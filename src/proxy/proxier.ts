@@ -7,6 +7,7 @@ import { createMetrics, type Metrics } from '../base/metrics.ts';
 import { RoutingState } from '../services/routing-state.ts';
 import { nodePortKey, portKey, type RoutingTable } from '../services/routing-table.ts';
 import { AddressMatcher } from './address-matcher.ts';
+import type { ClosedConnections } from './closed-connections.ts';
 import { ConnectionRoutes, type TrackedConnection } from './connection-routes.ts';
 import type { Dialer } from './dialer.ts';
 import type { EngineConnection, Route } from './engine/engine.ts';
@@ -88,7 +89,7 @@ export class Proxier implements NodeProxy, Resource {
     this.#pods = new AddressMatcher(options.podCIDRs);
     this.#runner = new SyncRunner(clock, periods, () => this.#sync());
     this.#plan = new ListenerPlan(mode);
-    this.#routes = new ConnectionRoutes(context, dialer);
+    this.#routes = new ConnectionRoutes(context, dialer, clock);
     const maxFlows = options.maxUdpFlows;
     this.#udp = new UdpForwarder({
       clock,
@@ -107,6 +108,10 @@ export class Proxier implements NodeProxy, Resource {
   /** Forwarded TCP connections. */
   get connections(): Iterable<TrackedConnection> {
     return this.#routes.open;
+  }
+
+  get closedConnections(): ClosedConnections {
+    return this.#routes.closed;
   }
 
   get udpFlows(): Iterable<UdpFlow> {

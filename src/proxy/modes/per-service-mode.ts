@@ -37,9 +37,14 @@ export class PerServiceMode implements ProxyMode {
     return this.#modes.get(name);
   }
 
+  /** The mode that a service port is balanced by. */
+  nameOf({ info }: ServicePort): ProxyModeName {
+    return isProxyModeName(info.proxyMode) ? info.proxyMode : this.name;
+  }
+
   update(table: RoutingTable): void {
     const changes = [...this.#table.servicePorts.differences(table.servicePorts)];
-    for (const { after } of changes) if (after !== undefined) this.#create(this.#nameFor(after));
+    for (const { after } of changes) if (after !== undefined) this.#create(this.nameOf(after));
     for (const mode of this.#modes.values()) mode.update(table);
     this.#table = table;
   }
@@ -78,11 +83,7 @@ export class PerServiceMode implements ProxyMode {
   }
 
   #modeOf(servicePort: ServicePort): ProxyMode {
-    return this.#modes.get(this.#nameFor(servicePort)) ?? this.#default;
-  }
-
-  #nameFor({ info }: ServicePort): ProxyModeName {
-    return isProxyModeName(info.proxyMode) ? info.proxyMode : this.name;
+    return this.#modes.get(this.nameOf(servicePort)) ?? this.#default;
   }
 
   #create(name: ProxyModeName): ProxyMode {
@@ -91,7 +92,7 @@ export class PerServiceMode implements ProxyMode {
     const mode = PROXY_MODES[name]({
       ...this.#options,
       random: this.#options.random.fork(name),
-      ipvs: { ...this.#options.ipvs, owns: (servicePort) => this.#nameFor(servicePort) === 'ipvs' },
+      ipvs: { ...this.#options.ipvs, owns: (servicePort) => this.nameOf(servicePort) === 'ipvs' },
     });
     this.#modes.set(name, mode);
     return mode;

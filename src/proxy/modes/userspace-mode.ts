@@ -9,6 +9,7 @@ import { NodeView } from '../node-context.ts';
 import type { ProxyMode, Reach, Stance } from '../proxy-mode.ts';
 import { findFrontend } from './find-frontend.ts';
 import type { ModeOptions } from './mode-options.ts';
+import { ProxyPorts } from './proxy-ports.ts';
 import { RoundRobinBalancer } from './round-robin-balancer.ts';
 import { describeDestination, describeKind, equalShares, REFUSAL, type Refusal } from './route.ts';
 
@@ -38,6 +39,8 @@ const UNREACHABLE: Refusal = {
  */
 export class UserspaceMode implements ProxyMode {
   readonly name = 'userspace';
+  /** For who writes the rules that lead here. */
+  readonly ports: ProxyPorts;
   readonly #view: NodeView;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -50,6 +53,7 @@ export class UserspaceMode implements ProxyMode {
     this.#view = new NodeView(options.context, NODE_PORTS);
     this.#clock = options.clock;
     this.#random = options.random;
+    this.ports = new ProxyPorts(options.random.fork('proxy ports'));
   }
 
   update(table: RoutingTable): void {
@@ -57,6 +61,7 @@ export class UserspaceMode implements ProxyMode {
       if (after === undefined) {
         this.#balancers.delete(key);
         this.#pinnedTimeouts.delete(key);
+        this.ports.release(key);
       } else {
         if (!this.#pinnedTimeouts.has(key)) this.#pinnedTimeouts.set(key, timeoutOf(after));
         this.#balancers.get(key)?.setEndpoints(readyEndpoints(after));

@@ -22,6 +22,16 @@ export class RuleTable {
     this.#chains.get(chain)?.push(parts.join(' '));
   }
 
+  /** Adds another table's rules behind this one's, but for those that its chains have already. */
+  join(other: RuleTable): void {
+    for (const [chain, rules] of other.#chains) {
+      this.chain(chain);
+      const own = this.#chains.get(chain) ?? [];
+      const known = new Set(own);
+      own.push(...rules.filter((rule) => !known.has(rule)));
+    }
+  }
+
   /** Of all chains, or of those that `matches` picks. */
   countRules(matches: (chain: string) => boolean = () => true): number {
     let count = 0;
