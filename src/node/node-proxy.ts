@@ -9,6 +9,7 @@ import { HEALTHZ_PORT, METRICS_PORT, startProxyServers } from '../proxy/health/p
 import type { Ingress } from '../proxy/ingress.ts';
 import { PerServiceMode } from '../proxy/modes/per-service-mode.ts';
 import { type NodeContext, nodeContext } from '../proxy/node-context.ts';
+import { NodeInspector } from '../proxy/node-inspector.ts';
 import { Proxier } from '../proxy/proxier.ts';
 import type { ProxyModeName } from '../proxy/proxy-mode.ts';
 import type { ObjectFeed } from './object-feed.ts';
@@ -39,17 +40,20 @@ export interface NodeProxyOptions {
 /** One node's kube-proxy, following the API. */
 export class NodeProxy implements Resource {
   readonly proxier: Proxier;
+  /** For what is run on the node to look into it. */
+  readonly inspector: NodeInspector;
   readonly #lifetime: Lifetime;
 
   constructor(options: NodeProxyOptions) {
     const { clock, random, nodeName, zone, mode, podCIDR, ingress, dialer } = options;
     this.#lifetime = new Lifetime(`kube-proxy ${nodeName}`);
     const context = contextOf(options);
+    const perService = new PerServiceMode(mode, { context, clock, random });
     this.proxier = this.#lifetime.own(
       new Proxier({
         nodeName,
         zone,
-        mode: new PerServiceMode(mode, { context, clock, random }),
+        mode: perService,
         context,
         podCIDRs: [podCIDR],
         ingress,
@@ -57,6 +61,7 @@ export class NodeProxy implements Resource {
         clock,
       }),
     );
+    this.inspector = new NodeInspector({ proxier: this.proxier, mode: perService, context, clock });
     this.#follow(options.services, options.endpointSlices);
   }
 

@@ -11,7 +11,8 @@ import { type NodeContext, NodeView } from './node-context.ts';
 import type { Proxier } from './proxier.ts';
 import type { ProxyModeName } from './proxy-mode.ts';
 import type { ConntrackEntry } from './render/conntrack.ts';
-import { type Ipsets, ipvsIpsets } from './render/ipvs-ipsets.ts';
+import type { Ipset } from './render/ipset.ts';
+import { ipvsIpsets, listIpsets } from './render/ipvs-ipsets.ts';
 import { ipvsRules } from './render/ipvs-rules.ts';
 import type { IptablesTables } from './render/iptables-skeleton.ts';
 import { iptablesRules } from './render/iptables-rules.ts';
@@ -47,6 +48,11 @@ export class NodeInspector {
     this.#clock = options.clock;
   }
 
+  /** What the comments of `iptables-save` say. */
+  get date(): Date {
+    return new Date(this.#clock.wallNow());
+  }
+
   /** Undefined when no mode here writes any. Where several do, their rules stand behind each other, the node's own first. */
   iptables(family: IpFamilyName): IptablesTables | undefined {
     const own = this.#mode.name;
@@ -69,14 +75,13 @@ export class NodeInspector {
   }
 
   /** Of every family that the node has an address of; none without ipvs mode. */
-  ipsets(): { readonly family: IpFamilyName; readonly sets: Ipsets }[] {
+  ipsets(): Ipset[] {
     if (!this.#isPresent('ipvs')) return [];
     const view = new NodeView(this.#context, IPVS_NODE_PORTS);
     const table = this.#tableOf('ipvs');
-    return FAMILIES.filter((family) => this.#hasFamily(family)).map((family) => ({
-      family,
-      sets: ipvsIpsets(table, view, family),
-    }));
+    return FAMILIES.filter((family) => this.#hasFamily(family)).flatMap((family) =>
+      listIpsets(ipvsIpsets(table, view, family), family),
+    );
   }
 
   virtualServers(): ServiceListing[] {

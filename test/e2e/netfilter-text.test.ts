@@ -10,10 +10,12 @@ import type { EndpointSlice } from '../../src/api/types/discovery.ts';
 import { parseManifest } from '../../src/api/manifest.ts';
 import { IPVS_NODE_PORTS } from '../../src/proxy/modes/ipvs-mode.ts';
 import { NodeView, nodeContext } from '../../src/proxy/node-context.ts';
-import { ipvsIpsets, renderIpsetSave } from '../../src/proxy/render/ipvs-ipsets.ts';
+import { renderIpsetSave } from '../../src/proxy/render/ipset.ts';
+import { ipvsIpsets, listIpsets } from '../../src/proxy/render/ipvs-ipsets.ts';
 import { ipvsRules } from '../../src/proxy/render/ipvs-rules.ts';
 import { iptablesRules } from '../../src/proxy/render/iptables-rules.ts';
 import { renderIptablesSave } from '../../src/proxy/render/iptables-save.ts';
+import { userspaceRules } from '../../src/proxy/render/userspace-rules.ts';
 import { renderNftRuleset } from '../../src/proxy/render/nft-ruleset.ts';
 import { buildRoutingTable } from '../../src/services/routing-state.ts';
 import type { RoutingTable } from '../../src/services/routing-table.ts';
@@ -168,13 +170,29 @@ describe.skipIf(skipped !== undefined)('netfilter text', () => {
     ['IPv6', 'ip6tables'],
   ] as const)('%s: ipset and %s-save print the rules of ipvs mode', (family, tool) => {
     const sets = ipvsIpsets(everything(family), new NodeView(context, IPVS_NODE_PORTS), family);
-    const setText = renderIpsetSave(sets, family);
+    const setText = renderIpsetSave(listIpsets(sets, family));
     const members = run('ipset restore -f INPUT && ipset save -sorted', setText)
       .split('\n')
       .map((line) => line.replace(/ bucketsize .*/, ''));
     expect(members.toSorted()).toEqual(setText.split('\n').toSorted());
     const text = renderIptablesSave(ipvsRules(everything(family), context, family), new Date(0));
     const printed = run(`${tool}-restore INPUT && ${tool}-save`, text);
+    expect(rulesOf(printed)).toEqual(rulesOf(text));
+  });
+
+  test.each([
+    ['IPv4', 'iptables'],
+    ['IPv6', 'ip6tables'],
+  ] as const)('%s: %s-save prints the portals of userspace mode', (family, tool) => {
+    const text = renderIptablesSave(
+      userspaceRules(everything(family), context, () => 40_001, family),
+      new Date(0),
+      ['nat', 'filter'],
+    );
+    const printed = run(
+      `${tool}-restore INPUT && ${tool}-save -t filter && ${tool}-save -t nat`,
+      text,
+    );
     expect(rulesOf(printed)).toEqual(rulesOf(text));
   });
 

@@ -1,8 +1,20 @@
 import type { NodeAgent } from '../node-agent.ts';
+import { conntrack } from './conntrack.ts';
+import { ipset } from './ipset.ts';
+import { ip6tablesSave, iptablesSave } from './iptables-save.ts';
+import { ipvsadm } from './ipvsadm.ts';
+import { nft } from './nft.ts';
 import { type CommandOutput, type NodeCommand, usageError } from './node-command.ts';
 
 /** Every program a node has, besides `help`. */
-const NODE_COMMANDS: readonly NodeCommand[] = [];
+const NODE_COMMANDS: readonly NodeCommand[] = [
+  iptablesSave,
+  ip6tablesSave,
+  nft,
+  ipvsadm,
+  ipset,
+  conntrack,
+];
 
 /** Runs a command line on a node. Rejects with code USAGE for one it does not know or that is wrong. */
 export async function runNodeCommand(

@@ -28,11 +28,6 @@ export function renderConntrack(entries: readonly ConntrackEntry[]): string {
   return entries.map((entry) => `${renderEntry(entry)}\n`).join('');
 }
 
-/** The count on stderr. */
-export function renderConntrackSummary(count: number): string {
-  return `conntrack v1.4.7 (conntrack-tools): ${count} flow entries have been shown.\n`;
-}
-
 function renderEntry(entry: ConntrackEntry): string {
   const seconds = Math.max(Math.floor(entry.expiresInMs / 1000), 0);
   return [

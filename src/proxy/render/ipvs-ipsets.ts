@@ -3,6 +3,7 @@ import { cidrContains, formatCidr, parseIp } from '../../base/ip.ts';
 import { isLocal } from '../../services/categorize-endpoints.ts';
 import type { Frontend, RoutingTable, ServicePort } from '../../services/routing-table.ts';
 import type { NodeView } from '../node-context.ts';
+import type { Ipset } from './ipset.ts';
 
 export type IpsetName =
   | 'KUBE-LOOP-BACK'
@@ -67,19 +68,19 @@ export function ipvsIpsets(table: RoutingTable, view: NodeView, family: IpFamily
   return sets;
 }
 
-/** The sets as `ipset save` prints them, for `ipset restore`. */
-export function renderIpsetSave(sets: Ipsets, family: IpFamilyName): string {
+/** The sets under the names and types that the kernel has them by. */
+export function listIpsets(sets: Ipsets, family: IpFamilyName): Ipset[] {
   const inet = family === 'IPv4' ? 'inet' : 'inet6';
-  const lines: string[] = [];
-  for (const [name, members] of sets) {
+  return Array.from(sets, ([name, members]) => {
     const type = TYPES[name];
-    const range =
-      type === 'bitmap:port' ? 'range 0-65535' : `family ${inet} hashsize 1024 maxelem 65536`;
-    const own = ipsetName(name, family);
-    lines.push(`create ${own} ${type} ${range}`);
-    for (const member of [...members].toSorted()) lines.push(`add ${own} ${member}`);
-  }
-  return `${lines.join('\n')}\n`;
+    return {
+      name: ipsetName(name, family),
+      type,
+      options:
+        type === 'bitmap:port' ? 'range 0-65535' : `family ${inet} hashsize 1024 maxelem 65536`,
+      members: [...members].toSorted(),
+    };
+  });
 }
 
 type Add = (name: IpsetName, member: string) => void;
