@@ -39,10 +39,8 @@ describe('a cluster in iptables mode', () => {
     const modes = join(folder, 'modes.yaml');
     writeFileSync(modes, OTHER_MODES);
     if (skipped === undefined) namespace = new NetworkNamespace('exec');
-    cluster = await RunningUp.start([
-      ...['--nodes', '2', '--proxy-mode', 'iptables'],
-      ...['-f', 'examples/guestbook.yaml', '-f', modes],
-    ]);
+    const manifests = ['-f', 'examples/guestbook.yaml', '-f', modes];
+    cluster = await RunningUp.start(['--nodes', '2', '--proxy-mode', 'iptables', ...manifests]);
   });
 
   afterAll(async () => {
@@ -52,10 +50,8 @@ describe('a cluster in iptables mode', () => {
   });
 
   async function exec(node: string, ...command: string[]): Promise<string> {
-    const { code, stdout, stderr } = await runPodwire([
-      ...['node', 'exec', '--kubeconfig', cluster.kubeconfig, node],
-      ...command,
-    ]);
+    const to = ['--kubeconfig', cluster.kubeconfig, node];
+    const { code, stdout, stderr } = await runPodwire(['node', 'exec', ...to, ...command]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     return stdout;
   }

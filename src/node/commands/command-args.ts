@@ -21,8 +21,7 @@ export function commandArgs<const O extends Options>(
   options: O,
 ): CommandArgs<O> {
   try {
-    const parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
-    return { values: parsed.values as CommandArgs<O>['values'], positionals: parsed.positionals };
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (error) {
     // Node adds how to pass it on after all, which is no remedy here.
     const [problem = ''] = errorMessage(error).split('. ');

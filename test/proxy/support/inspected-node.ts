@@ -24,11 +24,23 @@ const engine = {
   },
 } as unknown as Engine;
 
-/** `answer` is what a UDP endpoint says. */
+export interface InspectedNode {
+  readonly clock: ManualClock;
+  readonly proxier: Proxier;
+  readonly inspector: NodeInspector;
+  /** A TCP connection; the function it returns tells what becomes of it. */
+  readonly connect: (
+    source: SocketAddress,
+    destination: SocketAddress,
+  ) => (event: ConnectionEvent) => void;
+  /** A datagram; the function it returns is the endpoint's answer. */
+  readonly ask: (source: SocketAddress, destination: SocketAddress) => () => void;
+}
+
 export function inspectedNode(
   modeName: ProxyModeName,
   objects: { readonly services: readonly Service[]; readonly slices: readonly EndpointSlice[] },
-) {
+): InspectedNode {
   const clock = new ManualClock();
   const receivers: ((message: Uint8Array) => void)[] = [];
   const dialer: Dialer = {
@@ -66,8 +78,10 @@ export function inspectedNode(
     clock,
     proxier,
     inspector: new NodeInspector({ proxier, mode, context, clock }),
-    /** A TCP connection; the function it returns tells what becomes of it. */
-    connect(source: SocketAddress, destination: SocketAddress): (event: ConnectionEvent) => void {
+    connect: (
+      source: SocketAddress,
+      destination: SocketAddress,
+    ): ((event: ConnectionEvent) => void) => {
       const connection = {
         source,
         destination,
@@ -80,8 +94,7 @@ export function inspectedNode(
         route.kind === 'dial' ? route.observer : undefined;
       return (event) => observer?.event(event, connection);
     },
-    /** A datagram; the function it returns is the endpoint's answer. */
-    ask(source: SocketAddress, destination: SocketAddress): () => void {
+    ask: (source: SocketAddress, destination: SocketAddress): (() => void) => {
       const listener = { local: destination, send: () => {} } as unknown as DatagramListener;
       proxier.datagram(listener, Buffer.from('?'), source);
       return () => receivers.at(-1)?.(Buffer.from('!'));
