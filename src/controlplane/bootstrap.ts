@@ -1,5 +1,7 @@
-import { formatIp } from '../base/ip.ts';
+import { type Cidr, formatCidr, formatIp } from '../base/ip.ts';
 import type { Service } from '../api/types/core.ts';
+import type { KubeObject } from '../api/types/meta.ts';
+import { formatTimestamp } from '../base/timestamp.ts';
 import type { ServiceIpAllocator } from '../ipam/service-ips.ts';
 import { isApiError } from '../api/status-errors.ts';
 import type { ApiRegistry } from './registry/api-registry.ts';
@@ -9,7 +11,11 @@ const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-l
 /** What every cluster has from the start; what a restart finds is left alone. */
 export async function bootstrap(
   registry: ApiRegistry,
-  options: { readonly serviceIps: ServiceIpAllocator; readonly apiServerPort: number },
+  options: {
+    readonly serviceIps: ServiceIpAllocator;
+    readonly serviceCidr: Cidr;
+    readonly apiServerPort: number;
+  },
 ): Promise<void> {
   for (const name of SYSTEM_NAMESPACES)
     await ensure(registry, 'namespaces', {
@@ -19,7 +25,41 @@ export async function bootstrap(
     });
   const first = options.serviceIps.first;
   if (first === undefined) return;
+  await ensureServiceCidr(registry, formatCidr(options.serviceCidr));
   await ensure(registry, 'services', kubernetesService(formatIp(first), options.apiServerPort));
+}
+
+/** The block Service addresses come from (pkg/controlplane/controller/defaultservicecidr). */
+async function ensureServiceCidr(registry: ApiRegistry, cidr: string): Promise<void> {
+  const name = 'kubernetes';
+  await ensure(registry, 'servicecidrs', {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name },
+    spec: { cidrs: [cidr] },
+  });
+  const lastTransitionTime = formatTimestamp(registry.context.clock.wallNow());
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    reason: '',
+    message: 'Kubernetes default Service CIDR is ready',
+  };
+  await registry
+    .resource('servicecidrs')
+    .update(
+      name,
+      undefined,
+      (current) =>
+        hasStatus(current)
+          ? current
+          : { ...current, status: { conditions: [{ ...ready, lastTransitionTime }] } },
+      { subresource: 'status' },
+    );
+}
+
+function hasStatus(block: KubeObject & { readonly status?: unknown }): boolean {
+  return block.status !== undefined;
 }
 
 /** The API server as pods see it. Its Endpoints are written by the API server itself. */

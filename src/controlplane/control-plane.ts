@@ -27,6 +27,7 @@ import { startDaemonSetController } from './controllers/daemon-set-controller.ts
 import { startDisruptionController } from './controllers/disruption-controller.ts';
 import { startEventExpiry } from './controllers/event-expiry.ts';
 import { startGarbageCollector } from './controllers/garbage-collector.ts';
+import { startIpAddressController } from './controllers/ip-address-controller.ts';
 import { startNamespaceController } from './controllers/namespace-controller.ts';
 import { startNodeIpamController } from './controllers/node-ipam.ts';
 import { startNodeLifecycleController } from './controllers/node-lifecycle.ts';
@@ -89,6 +90,7 @@ const CONTROLLERS: readonly ((context: ControllerContext) => Resource)[] = [
   startStatefulSetController,
   startServiceLoadBalancer,
   startNodeIpamController,
+  startIpAddressController,
   startNodeLifecycleController,
   startTaintEvictionController,
   startDisruptionController,
@@ -145,6 +147,7 @@ export class ControlPlane implements Resource {
       });
       await bootstrap(registry, {
         serviceIps,
+        serviceCidr: config.serviceCidr,
         apiServerPort: config.apiServerPort ?? DEFAULT_API_SERVER_PORT,
       });
       const client = localClient(registry);

@@ -113,7 +113,13 @@ export class NodeAgent implements Resource {
 function createKubelet(options: NodeAgentOptions, podCIDR: Cidr, lifetime: Lifetime): Kubelet {
   const { clock, random, log, client, feeds, identity, podPorts } = options;
   const bindPort = (address: string, port: number): number => podPorts.bindPort(address, port);
-  const events = new EventRecorder({ component: 'kubelet', client, clock, logger: log });
+  const events = new EventRecorder({
+    component: 'kubelet',
+    host: identity.name,
+    client,
+    clock,
+    logger: log,
+  });
   lifetime.defer(() => events.flushed());
   return new Kubelet({
     clock,
@@ -135,7 +141,8 @@ function createKubelet(options: NodeAgentOptions, podCIDR: Cidr, lifetime: Lifet
     baseEnv: options.baseEnv,
     dns: options.dns,
     dialPort: (address, port) => podPorts.dialPort(address, port),
-    record: (pod, type, reason, message) => events.record(pod, type, reason, message),
+    record: (object, type, reason, message, fieldPath) =>
+      events.record(object, type, reason, message, fieldPath),
   });
 }
 

@@ -14,7 +14,13 @@ export const endpointsKind: KindDefinition = defineKind<Endpoints>({
   shortNames: ['ep'],
   namespaced: true,
   storagePrefix: 'services/endpoints',
-  versions: [{ group: '', version: 'v1' }],
+  versions: [
+    {
+      group: '',
+      version: 'v1',
+      deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+    },
+  ],
   message: 'core.v1.Endpoints',
   nameCheck: isDnsSubdomain,
   hasGeneration: false,

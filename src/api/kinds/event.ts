@@ -106,6 +106,15 @@ export const eventKind: KindDefinition = defineKind<Event>({
     type: '',
   },
   columns,
+  /** None of these are omitempty in Go: every event has them. */
+  defaults(event) {
+    event.eventTime ??= null;
+    event.firstTimestamp ??= null;
+    event.lastTimestamp ??= null;
+    event.source ??= {};
+    event.reportingComponent ??= '';
+    event.reportingInstance ??= '';
+  },
   validate(event, { errors }) {
     const { namespace = '' } = event.involvedObject;
     const home = event.metadata.namespace;

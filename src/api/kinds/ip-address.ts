@@ -1,7 +1,7 @@
 import { formatIp, parseIp } from '../../base/ip.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type KindDefinition } from '../kind.ts';
-import { ageColumn, nameColumn } from '../table.ts';
+import { nameColumn } from '../table.ts';
 import type { IpAddressObject } from '../types/other.ts';
 
 export const ipAddressKind: KindDefinition = defineKind<IpAddressObject>({
@@ -32,7 +32,6 @@ export const ipAddressKind: KindDefinition = defineKind<IpAddressObject>({
         return [prefix, namespace, name].filter((part) => part !== '').join('/');
       },
     },
-    ageColumn,
   ],
   validate({ spec }, { errors }) {
     if (spec.parentRef === undefined) {

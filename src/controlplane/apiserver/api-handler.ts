@@ -11,11 +11,14 @@ import { discoveryVersion } from './accept.ts';
 import {
   aggregatedDiscovery,
   coreVersions,
+  discoveryPaths,
   groupDocument,
   groupList,
   resourceList,
 } from './discovery.ts';
-import { type ApiRequest, type ApiResponse, json } from './http-messages.ts';
+import { emptyList } from './empty-lists.ts';
+import { healthAnswer, isHealthPath } from './health-answer.ts';
+import { type ApiRequest, type ApiResponse, json, withWarning } from './http-messages.ts';
 import { ListPages } from './list-pages.ts';
 import { openApiDocument } from './openapi-document.ts';
 import type { AskNode, ForwardHttp, PodAccess } from './pod-access.ts';
@@ -59,6 +62,9 @@ export interface ApiHandlerOptions {
 
 export type ApiHandler = (request: ApiRequest) => Promise<ApiResponse>;
 
+/** What is there besides the API groups. */
+const PLAIN_PATHS = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/readyz', '/version'];
+
 /** kubectl 1.20 cannot parse the `@` of the type it asks for. */
 const OPENAPI_V2_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
@@ -101,26 +107,13 @@ export function createApiHandler(options: ApiHandlerOptions): ApiHandler {
 
   async function plain(request: ApiRequest, path: string): Promise<ApiResponse> {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw noSuchPath();
-    switch (path.replace(/\/+$/, '')) {
+    const wanted = path.replace(/\/+$/, '');
+    if (isHealthPath(wanted)) return healthAnswer(wanted, request.query);
+    switch (wanted) {
       case '':
-        return json(200, {
-          paths: [
-            '/api',
-            '/apis',
-            '/healthz',
-            '/livez',
-            '/metrics',
-            '/openapi/v2',
-            '/readyz',
-            '/version',
-          ],
-        });
+        return json(200, { paths: [...discoveryPaths(), ...PLAIN_PATHS].toSorted() });
       case '/version':
         return json(200, VERSION);
-      case '/healthz':
-      case '/livez':
-      case '/readyz':
-        return { kind: 'raw', code: 200, contentType: 'text/plain; charset=utf-8', body: 'ok' };
       case '/metrics':
         return {
           kind: 'raw',
@@ -164,6 +157,8 @@ export function createApiHandler(options: ApiHandlerOptions): ApiHandler {
     if (target.apiVersion === 'v1' && target.resource === 'bindings' && target.name === undefined)
       return bindingSubresource(request, registry, target.namespace ?? '', undefined);
     const served = findResource(target.apiVersion, target.resource);
+    const empty = served === undefined ? emptyList(request.method, target) : undefined;
+    if (empty !== undefined) return json(200, empty);
     if (served === undefined || (!served.kind.namespaced && target.namespace !== undefined))
       throw noSuchPath();
     const context: VerbContext = {
@@ -175,6 +170,13 @@ export function createApiHandler(options: ApiHandlerOptions): ApiHandler {
       clock,
       random,
     };
+    const answer = await answerFor(context);
+    const { deprecation } = served.version;
+    return deprecation === undefined ? answer : withWarning(answer, deprecation);
+  }
+
+  function answerFor(context: VerbContext): Promise<ApiResponse> {
+    const { target } = context;
     if (target.subresource !== undefined) return subresource(context, target.subresource);
     return target.name === undefined ? collection(context) : item(context);
   }

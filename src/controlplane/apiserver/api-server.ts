@@ -242,7 +242,9 @@ class Front {
     answer: Extract<ApiResponse, { kind: 'stream' | 'proxied' }>,
   ): Promise<void> {
     const headers =
-      answer.kind === 'proxied' ? answer.headers : { 'Content-Type': answer.contentType };
+      answer.kind === 'proxied'
+        ? answer.headers
+        : { 'Content-Type': answer.contentType, ...warningHeaders(answer.warnings) };
     response.writeHead(answer.code, headers);
     response.flushHeaders();
     this.#watches.inc();
@@ -322,8 +324,10 @@ function writeWhole(
     return;
   }
   const { contentType = 'application/json', warnings = [] } = answer;
-  const headers: Record<string, string | string[]> = { 'Content-Type': contentType };
-  if (warnings.length > 0) headers['Warning'] = warnings.map(warningHeader);
+  const headers: Record<string, string | string[]> = {
+    'Content-Type': contentType,
+    ...warningHeaders(warnings),
+  };
   if (answer.code === 401) headers['WWW-Authenticate'] = 'Bearer realm="podwire"';
   const retryAfter = retryAfterSeconds(answer.body);
   if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter);
@@ -336,6 +340,10 @@ function retryAfterSeconds(body: unknown): number | undefined {
   const details = isJsonObject(body) && isJsonObject(body['details']) ? body['details'] : {};
   const seconds = details['retryAfterSeconds'];
   return typeof seconds === 'number' ? seconds : undefined;
+}
+
+function warningHeaders(warnings: readonly string[] = []): Record<string, string[]> {
+  return warnings.length === 0 ? {} : { Warning: warnings.map(warningHeader) };
 }
 
 /** RFC 7234 5.5, as apimachinery writes it. Control characters and what is not Latin-1 are left out. */

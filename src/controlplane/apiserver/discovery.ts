@@ -60,6 +60,24 @@ const SPECIAL: Readonly<Record<string, readonly Subresource[]>> = {
   namespaces: [{ name: 'finalize', verbs: ['update'] }],
 };
 
+/** The old way to bind a pod: a resource that can only be created, and is never stored. */
+const BINDINGS = {
+  plain: {
+    name: 'bindings',
+    singularName: 'binding',
+    namespaced: true,
+    kind: 'Binding',
+    verbs: ['create'],
+  },
+  aggregated: {
+    resource: 'bindings',
+    responseKind: { group: '', version: 'v1', kind: 'Binding' },
+    scope: 'Namespaced',
+    singularResource: 'binding',
+    verbs: ['create'],
+  },
+} as const;
+
 interface GroupVersions {
   readonly group: string;
   /** The preferred one first. */
@@ -79,6 +97,19 @@ function groups(): GroupVersions[] {
   return [...found]
     .toSorted(([, a], [, b]) => Number(a.legacy) - Number(b.legacy))
     .map(([group, { versions }]) => ({ group, versions }));
+}
+
+/** `/api`, `/api/v1`, `/apis`, `/apis/apps`, `/apis/apps/v1` …: what `kubectl get --raw /` lists. */
+export function discoveryPaths(): string[] {
+  return [
+    '/api',
+    '/apis',
+    ...groups().flatMap(({ group, versions }) =>
+      group === ''
+        ? versions.map((version) => `/api/${version}`)
+        : [`/apis/${group}`, ...versions.map((version) => `/apis/${group}/${version}`)],
+    ),
+  ];
 }
 
 /** `/api`. */
@@ -122,7 +153,10 @@ export function resourceList(apiVersion: string): unknown {
     kind: 'APIResourceList',
     apiVersion: 'v1',
     groupVersion: apiVersion,
-    resources: served.flatMap(([kind, version]) => plainResources(kind, version)),
+    resources: [
+      ...(apiVersion === 'v1' ? [BINDINGS.plain] : []),
+      ...served.flatMap(([kind, version]) => plainResources(kind, version)),
+    ],
   };
 }
 
@@ -190,9 +224,12 @@ export function aggregatedDiscovery(prefix: 'api' | 'apis', version: 'v2' | 'v2b
         versions: versions.map((name) => ({
           version: name,
           freshness: 'Current',
-          resources: servedIn(formatApiVersion({ group, version: name })).map(
-            ([kind, kindVersion]) => aggregatedResource(kind, kindVersion),
-          ),
+          resources: [
+            ...(group === '' ? [BINDINGS.aggregated] : []),
+            ...servedIn(formatApiVersion({ group, version: name })).map(([kind, kindVersion]) =>
+              aggregatedResource(kind, kindVersion),
+            ),
+          ],
         })),
       })),
   };

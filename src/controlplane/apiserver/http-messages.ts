@@ -33,6 +33,7 @@ export type ApiResponse =
       readonly kind: 'stream';
       readonly code: number;
       readonly contentType: string;
+      readonly warnings?: readonly string[];
       readonly chunks: AsyncIterable<string | Buffer>;
     }
   /** The answer of something else, passed on. */
@@ -42,6 +43,12 @@ export type ApiResponse =
       readonly headers: Readonly<Record<string, string | string[]>>;
       readonly chunks: AsyncIterable<string | Buffer>;
     };
+
+/** Adds a `Warning` header; answers that are passed on keep their own. */
+export function withWarning(response: ApiResponse, text: string): ApiResponse {
+  if (response.kind !== 'json' && response.kind !== 'stream') return response;
+  return { ...response, warnings: [text, ...(response.warnings ?? [])] };
+}
 
 export function json(code: number, body: unknown, warnings?: readonly string[]): ApiResponse {
   return { kind: 'json', code, body, ...(warnings === undefined ? {} : { warnings }) };

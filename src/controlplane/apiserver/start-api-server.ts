@@ -4,6 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { Random } from '../../base/random.ts';
 import type { ApiRegistry } from '../registry/api-registry.ts';
+import { advertise } from './advertise.ts';
 import { createApiHandler } from './api-handler.ts';
 import { ApiServer, type ListenAddress } from './api-server.ts';
 import { loadCredentials } from './credentials.ts';
@@ -39,6 +40,11 @@ const NAMES = [
   'kubernetes.default.svc',
   'kubernetes.default.svc.cluster.local',
 ];
+
+/** The first address of the host, when it listens on all of them. */
+function advertisedIp(host: string): string {
+  return host === 'localhost' || host === '0.0.0.0' ? '127.0.0.1' : host;
+}
 
 /** Starts the API server over a registry; `lifetime` owns it. */
 export async function startApiServer(
@@ -85,7 +91,9 @@ export async function startApiServer(
       insecure: config.insecure,
     }),
   );
-  address = new URL(server.url).host;
+  const { host, hostname, port } = new URL(server.url);
+  address = host;
+  await advertise(registry, { ip: advertisedIp(hostname), port: Number(port) });
   return {
     url: server.url,
     insecureUrl: server.insecureUrl,

@@ -27,7 +27,7 @@ export function writeRequest(
   subresource?: 'status',
 ): WriteRequest {
   const { version } = served;
-  const warnings: string[] = version.deprecation === undefined ? [] : [version.deprecation];
+  const warnings: string[] = [];
   const writer: Writer = {
     manager: fieldManager(request),
     apiVersion: formatApiVersion(version),

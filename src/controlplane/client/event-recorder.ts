@@ -15,6 +15,8 @@ const MAX_QUEUED = 1000;
 export interface EventRecorderOptions {
   /** `deployment-controller`, `default-scheduler` … */
   readonly component: string;
+  /** The node it speaks from, for components that run on one. */
+  readonly host?: string;
   readonly client: Client;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -25,6 +27,7 @@ interface Occurrence {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
+  readonly fieldPath: string | undefined;
   readonly atMs: number;
 }
 
@@ -44,9 +47,17 @@ export class EventRecorder {
     this.#options = options;
   }
 
-  record(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  /** `fieldPath` names the part of the object it is about: `spec.containers{web}`. */
+  record(
+    object: KubeObject,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    fieldPath?: string,
+  ): void {
     if (this.#queue.length >= MAX_QUEUED) return;
-    this.#queue.push({ object, type, reason, message, atMs: this.#options.clock.wallNow() });
+    const atMs = this.#options.clock.wallNow();
+    this.#queue.push({ object, type, reason, message, fieldPath, atMs });
     this.#writing ??= this.#drain();
   }
 
@@ -70,8 +81,8 @@ export class EventRecorder {
   }
 
   async #write(occurrence: Occurrence): Promise<void> {
-    const { object, type, reason, message } = occurrence;
-    const key = [object.metadata.uid, type, reason, message].join('\n');
+    const { object, type, reason, message, fieldPath = '' } = occurrence;
+    const key = [object.metadata.uid, type, reason, message, fieldPath].join('\n');
     const known = this.#remembered.get(key);
     if (known !== undefined && (await this.#raise(known, occurrence))) return;
     this.#sequence += 1;
@@ -100,7 +111,9 @@ export class EventRecorder {
     }
   }
 
-  #event(name: string, { object, type, reason, message, atMs }: Occurrence): Event {
+  #event(name: string, occurrence: Occurrence): Event {
+    const { object, type, reason, message, fieldPath, atMs } = occurrence;
+    const { component, host } = this.#options;
     const { metadata } = object;
     const namespace = eventNamespace(object);
     return {
@@ -116,12 +129,14 @@ export class EventRecorder {
         ...(metadata.resourceVersion === undefined
           ? {}
           : { resourceVersion: metadata.resourceVersion }),
+        ...(fieldPath === undefined ? {} : { fieldPath }),
       },
       type,
       reason,
       message,
-      source: { component: this.#options.component },
-      reportingComponent: this.#options.component,
+      source: { component, ...(host === undefined ? {} : { host }) },
+      reportingComponent: component,
+      reportingInstance: host ?? '',
       firstTimestamp: formatTimestamp(atMs),
       lastTimestamp: formatTimestamp(atMs),
       count: 1,

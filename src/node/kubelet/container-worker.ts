@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Container, ContainerState, ContainerStatus } from '../../api/types/core.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { errorCode, errorMessage } from '../../base/errors.ts';
@@ -21,6 +22,7 @@ export type RecordEvent = (type: 'Normal' | 'Warning', reason: string, message: 
 export interface ContainerWorkerOptions {
   readonly clock: Clock;
   readonly container: Container;
+  readonly podUid: string;
   /** `namespace_name(uid)` completes the back-off message. */
   readonly podTitle: string;
   readonly podIP: string;
@@ -103,6 +105,8 @@ export class ContainerWorker {
       return undefined;
     }
     const startedAt = this.#timestamp();
+    const image = container.image ?? '';
+    record('Normal', 'Pulled', `Container image "${image}" already present on machine`);
     try {
       record('Normal', 'Created', `Created container: ${container.name}`);
       this.#handle = await this.#options.runtime.start(spec);
@@ -134,7 +138,12 @@ export class ContainerWorker {
     const target = this.#target(handle);
     const onStop = (): void => void this.#terminate(handle, target);
     this.#stopping.signal.addEventListener('abort', onStop, { once: true });
-    this.#update({ state: { running: { startedAt } }, started: false, ready: false });
+    this.#update({
+      state: { running: { startedAt } },
+      containerID: this.#containerId(startedAt),
+      started: false,
+      ready: false,
+    });
     if (this.#stopping.signal.aborted) onStop();
     await this.#postStart(target);
     this.#probes = new ContainerProbes({
@@ -191,6 +200,7 @@ export class ContainerWorker {
       ...(message === undefined ? {} : { message }),
       startedAt,
       finishedAt: this.#timestamp(),
+      ...(this.#status.containerID === undefined ? {} : { containerID: this.#status.containerID }),
     };
     this.#update({ state: { terminated }, ready: false, started: false });
     return exit;
@@ -230,6 +240,13 @@ export class ContainerWorker {
   #target(handle: ContainerHandle): ProbeTarget {
     const { podIP, container, dialPort } = this.#options;
     return { podIP, container, handle, dialPort };
+  }
+
+  /** One for every life of the container, in the form of container runtimes. */
+  #containerId(startedAt: string): string {
+    const { podUid, container } = this.#options;
+    const life = [podUid, container.name, this.#status.restartCount, startedAt].join('/');
+    return `podwire://${createHash('sha256').update(life).digest('hex')}`;
   }
 
   #timestamp(): string {

@@ -31,6 +31,13 @@ const FORCED_GRACE_MS = 2_000;
 const DEFAULT_GRACE_SECONDS = 30;
 /** What pods get when their node shuts down (the kubelet's shutdownGracePeriod, which has no default). */
 const SHUTDOWN_GRACE_MS = 1_000;
+/** What a kubelet reports of its node once it runs, in this order. */
+const GOOD_STATES = [
+  'NodeHasSufficientMemory',
+  'NodeHasNoDiskPressure',
+  'NodeHasSufficientPID',
+  'NodeReady',
+] as const;
 
 /**
  * Runs the pods that are bound to its node and reports on them. `close` lets pods finish within a second,
@@ -49,6 +56,9 @@ export class Kubelet implements Resource {
 
   /** Begins to run pods. */
   start(): void {
+    const { node } = this.#options;
+    for (const state of GOOD_STATES)
+      this.#recordNode(state, `Node ${node.name} status is now: ${state}`);
     this.#lifetime.defer(
       this.#options.pods.subscribe((pod, previous) => this.#onPod(pod, previous)),
     );
@@ -58,6 +68,13 @@ export class Kubelet implements Resource {
           if (current !== undefined && previous !== undefined) this.#refresh(current);
         }),
       );
+  }
+
+  /** As the kubelet refers to its node: by a name in place of the uid. */
+  #recordNode(reason: string, message: string): void {
+    const { name } = this.#options.node;
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name, uid: name } };
+    this.#options.record(node, 'Normal', reason, message);
   }
 
   /** What a container wrote; undefined when this node does not run it. */

@@ -1,6 +1,7 @@
 import { arch, release } from 'node:os';
 import { ApiError } from '../../api/api-error.ts';
 import type { Node, NodeCondition, Taint } from '../../api/types/core.ts';
+import type { OwnerReference } from '../../api/types/meta.ts';
 import type { Lease } from '../../api/types/other.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -35,6 +36,7 @@ export class NodeHeartbeat {
   readonly #clock: Clock;
   readonly #node: NodeIdentity;
   readonly #log: Logger;
+  #nodeUid: string | undefined;
   #timer: Timer | undefined;
   #renewal: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -89,7 +91,12 @@ export class NodeHeartbeat {
       await nodes.patch(name, undefined, { type: 'merge', body: { metadata: { labels } } });
     }
     const body = { status: this.#status() };
-    await nodes.patch(name, undefined, { type: 'merge', body, subresource: 'status' });
+    const stored = await nodes.patch(name, undefined, {
+      type: 'merge',
+      body,
+      subresource: 'status',
+    });
+    this.#nodeUid = stored.metadata.uid;
   }
 
   get #leaseDurationSeconds(): number {
@@ -159,6 +166,14 @@ export class NodeHeartbeat {
     ];
   }
 
+  /** The lease goes with its node. */
+  #owner(): OwnerReference[] {
+    const uid = this.#nodeUid;
+    return uid === undefined
+      ? []
+      : [{ apiVersion: 'v1', kind: 'Node', name: this.#node.name, uid }];
+  }
+
   async #renewOnce(): Promise<void> {
     const leases = this.#client.resource('leases');
     const { name } = this.#node;
@@ -171,7 +186,7 @@ export class NodeHeartbeat {
     const lease: Lease = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: { name, namespace: LEASE_NAMESPACE },
+      metadata: { name, namespace: LEASE_NAMESPACE, ownerReferences: this.#owner() },
       spec,
     };
     try {

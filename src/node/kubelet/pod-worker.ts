@@ -1,4 +1,5 @@
 import type { Container, ContainerStatus, Pod } from '../../api/types/core.ts';
+import type { KubeObject } from '../../api/types/meta.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
@@ -54,7 +55,14 @@ export interface PodWorkerOptions {
   /** What process pods inherit, e.g. PATH. */
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly dialPort: (address: string, port: number) => number;
-  readonly record: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  /** Writes an Event about an object, or about the part of it that `fieldPath` names. */
+  readonly record: (
+    object: KubeObject,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    fieldPath?: string,
+  ) => void;
 }
 
 /** How long a pod waits before it asks again for an address that was not to be had. */
@@ -203,10 +211,13 @@ export class PodWorker {
 
   #start(container: Container, restartPolicy: RestartPolicy): ContainerWorker {
     const { clock, dialPort } = this.#options;
-    const record: RecordEvent = (type, reason, message) => this.#record(type, reason, message);
+    const fieldPath = this.#fieldPath(container);
+    const record: RecordEvent = (type, reason, message) =>
+      this.#options.record(this.#pod, type, reason, message, fieldPath);
     const worker = new ContainerWorker({
       clock,
       container,
+      podUid: this.#uid,
       podTitle: this.#title,
       podIP: this.#podIP ?? '',
       restartPolicy,
@@ -222,21 +233,27 @@ export class PodWorker {
     return worker;
   }
 
+  /** How events name a container. */
+  #fieldPath({ name }: Container): string {
+    const isInit = this.#pod.spec.initContainers?.some((container) => container.name === name);
+    return `spec.${isInit === true ? 'initContainers' : 'containers'}{${name}}`;
+  }
+
   /** Says what is run in the image's place wherever that is not the image itself. */
   #runtime(container: Container): ContainerRuntime {
     const image = container.image ?? '';
     const isProcess = this.#pod.metadata.annotations?.[RUNTIME_ANNOTATION] === 'process';
     if (isProcess && (container.command ?? []).length > 0) return this.#options.runtimes.process;
     const builtin = BUILTIN_IMAGES[imageBaseName(image)];
+    const record = (reason: string, message: string): void =>
+      this.#options.record(this.#pod, 'Warning', reason, message, this.#fieldPath(container));
     if (builtin === undefined)
-      this.#record(
-        'Warning',
+      record(
         'ImageNotInCatalogue',
         `podwire has no built-in image for "${image}": running ${FALLBACK_IMAGE.summary}`,
       );
     else if ((container.command ?? []).length > 0)
-      this.#record(
-        'Warning',
+      record(
         'CommandNotRun',
         `Built-in image "${image}" ${builtin.summary}; its command is run only with the annotation ${RUNTIME_ANNOTATION}: process`,
       );

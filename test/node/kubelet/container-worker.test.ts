@@ -56,6 +56,7 @@ function setUp(
   const worker = new ContainerWorker({
     clock,
     container,
+    podUid: 'u',
     podTitle: 'p_default(u)',
     podIP: '192.0.2.7',
     restartPolicy: options.policy ?? 'Always',
@@ -83,7 +84,7 @@ test('starts, is ready without a probe, and stops on request', async () => {
   await worker.stop(5_000);
   expect(worker.status.state?.terminated).toMatchObject({ exitCode: 0, reason: 'Completed' });
   expect(runtime.stops).toEqual([5_000]);
-  expect(events).toEqual(['Created', 'Started', 'Killing']);
+  expect(events).toEqual(['Pulled', 'Created', 'Started', 'Killing']);
 });
 
 test('restarts at once, then after 10 s, then after 20 s', async () => {
@@ -142,7 +143,7 @@ test('waits for its configuration', async () => {
   clock.advance(2_000);
   await settle();
   expect(runtime.starts).toBe(1);
-  expect(events).toEqual(['Failed', 'Created', 'Started']);
+  expect(events).toEqual(['Failed', 'Pulled', 'Created', 'Started']);
   await worker.stop(0);
 });
 
