@@ -2,7 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
-import { epollEngineRefusal, machineReport } from '../cluster/machine-report.ts';
+import {
+  epollEngineRefusal,
+  handleEngineRefusal,
+  machineReport,
+} from '../cluster/machine-report.ts';
 import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -21,6 +25,7 @@ export function registerDoctor(program: Command, terminal: Terminal): void {
         kernel: `${process.platform} ${release()}`,
         arch: process.arch,
         epollRefusal: epollEngineRefusal,
+        handleRefusal: handleEngineRefusal,
       });
       const rows = facts.map(({ name, state, detail }) => [name, state, detail]);
       terminal.out(renderTable(['WHAT', 'STATE', 'DETAIL'], rows));

@@ -1,4 +1,4 @@
-import { epollEngineRefusal } from '../node/engine-support.ts';
+import { epollEngineRefusal, handleEngineRefusal } from '../node/engine-support.ts';
 
 /** One thing that podwire can use, and whether this machine has it. */
 export interface MachineFact {
@@ -16,6 +16,7 @@ export interface MachineReads {
   readonly arch: string;
   /** Undefined: it works. */
   readonly epollRefusal: () => string | undefined;
+  readonly handleRefusal: () => string | undefined;
 }
 
 const FEW_DESCRIPTORS = 4096;
@@ -35,7 +36,8 @@ const TOOLS = {
 export function machineReport(reads: MachineReads): readonly MachineFact[] {
   return [
     { name: 'kernel', state: 'info', detail: `${reads.kernel} on ${reads.arch}` },
-    engineFact(reads),
+    handleFact(reads),
+    epollFact(reads),
     ioUringFact(reads),
     descriptorFact(reads),
     portsFact(reads),
@@ -51,13 +53,24 @@ export function machineReport(reads: MachineReads): readonly MachineFact[] {
 }
 
 /** The real machine's engine support, for callers that cannot see the proxy. */
-export { epollEngineRefusal };
+export { epollEngineRefusal, handleEngineRefusal };
 
-function engineFact(reads: MachineReads): MachineFact {
+function handleFact(reads: MachineReads): MachineFact {
+  const refusal = reads.handleRefusal();
+  return refusal === undefined
+    ? {
+        name: 'handle engine',
+        state: 'ok',
+        detail: "Node's TCP handles can be used; auto takes it",
+      }
+    : { name: 'handle engine', state: 'missing', detail: `${refusal}; auto takes net` };
+}
+
+function epollFact(reads: MachineReads): MachineFact {
   const refusal = reads.epollRefusal();
   return refusal === undefined
     ? { name: 'epoll engine', state: 'ok', detail: 'koffi loads, epoll and eventfd are allowed' }
-    : { name: 'epoll engine', state: 'missing', detail: `${refusal}; the handle engine is used` };
+    : { name: 'epoll engine', state: 'missing', detail: refusal };
 }
 
 /** kernel.io_uring_disabled: 0 anybody, 1 the group of io_uring_group or CAP_SYS_ADMIN, 2 nobody (Linux 6.6). */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../base/clock.ts';
 import { formatIpv4 } from '../base/ip.ts';
+import { resetStream } from '../base/reset-stream.ts';
 import type { NetInterface } from '../netstack/ip/net-interface.ts';
 import type { TcpListener } from '../netstack/tcp/tcp-layer.ts';
 import type { TcpSocket } from '../netstack/tcp/tcp-socket.ts';
@@ -10,7 +11,7 @@ import { ETHERNET_HEADER_BYTES, EtherType } from '../wire/ethernet.ts';
 import { IPV4_HEADER_BYTES, IpProtocol } from '../wire/ipv4.ts';
 import { TCP_HEADER_BYTES, TcpFlag } from '../wire/tcp.ts';
 import type { StackDriver } from './stack-driver.ts';
-import { resetStream, splice } from './splice.ts';
+import { splice } from './splice.ts';
 
 /**
  * Opens a connection to a pod of this node, from the address of whoever wants it, as the pod is to see. The stream

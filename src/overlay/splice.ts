@@ -1,8 +1,5 @@
 import type { Duplex } from 'node:stream';
-
-interface Resettable extends Duplex {
-  resetAndDestroy(): unknown;
-}
+import { resetStream } from '../base/reset-stream.ts';
 
 /**
  * Makes one connection of two: what ends one direction ends it on the other side, what resets one resets the other.
@@ -22,15 +19,4 @@ export function splice(a: Duplex, b: Duplex, done: () => void): void {
   };
   join(a, b);
   join(b, a);
-}
-
-/** Destroys a stream so that its peer sees a reset, where it can. */
-export function resetStream(stream: Duplex): void {
-  if (stream.destroyed) return;
-  if (isResettable(stream)) stream.resetAndDestroy();
-  else stream.destroy();
-}
-
-function isResettable(stream: Duplex): stream is Resettable {
-  return 'resetAndDestroy' in stream && typeof stream.resetAndDestroy === 'function';
 }

@@ -11,16 +11,22 @@ function report(
     kernel: 'linux 6.18.0',
     arch: 'x64',
     epollRefusal: () => refusal,
+    handleRefusal: () => refusal,
   });
   return new Map(facts.map((fact) => [fact.name, fact]));
 }
 
-test('names the engine that works, or why it does not', () => {
+test('names the engines that work, or why they do not', () => {
   expect(report({}).get('epoll engine')?.state).toBe('ok');
   expect(report({}, "Cannot find module 'koffi'").get('epoll engine')).toEqual({
     name: 'epoll engine',
     state: 'missing',
-    detail: "Cannot find module 'koffi'; the handle engine is used",
+    detail: "Cannot find module 'koffi'",
+  });
+  expect(report({}).get('handle engine')?.detail).toContain('auto takes it');
+  expect(report({}, 'no handles').get('handle engine')).toMatchObject({
+    state: 'missing',
+    detail: 'no handles; auto takes net',
   });
 });
 

@@ -73,14 +73,6 @@ export function ending(socket: Socket): Promise<string> {
   });
 }
 
-/** Sends RST. Node leaks the descriptor of a socket that is reset while its shutdown(2) is under way: then later. */
-export function reset(socket: Socket): void {
-  const { writableEnded, writableFinished, writableLength } = socket;
-  if (writableEnded && writableLength === 0 && !writableFinished)
-    socket.once('finish', () => socket.resetAndDestroy());
-  else socket.resetAndDestroy();
-}
-
 /** Connects and tells how that ended; a reset may come before the client knows that it is connected. */
 export async function fate(to: SocketAddress, localAddress?: string): Promise<string> {
   const socket = connectTo(to, localAddress);

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
+import { resetStream } from '../../base/reset-stream.ts';
 import { podAddress } from '../scenario/network-plan.ts';
 import type { BackendPool } from '../sim/backend-pool.ts';
 import { MessageCutter } from './message-cutter.ts';
@@ -53,7 +54,7 @@ export class BackendServer {
   /** Gone at once: everything is reset. */
   kill(): void {
     this.#server.close();
-    for (const socket of this.#sockets.keys()) socket.resetAndDestroy();
+    for (const socket of this.#sockets.keys()) resetStream(socket);
   }
 
   #accept(socket: Socket): void {

@@ -5,23 +5,25 @@ import { HandleTransport } from './handle-transport.ts';
 import { LinuxEngine } from './linux/linux-engine.ts';
 import { probeLinux } from './linux/probe.ts';
 import { netTransport } from './net-transport.ts';
+import type { Transport } from './stream-end.ts';
 import { type EngineLimits, StreamEngine } from './stream-engine.ts';
 import { loadTcpBinding } from './tcp-binding.ts';
 
 /**
  * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `epoll` makes the system
- * calls itself, in a thread of its own. `auto` is `net`: the other two are for those who ask for them, `handle` because
- * its event loop sometimes spins when a process with many reset connections ends, `epoll` until it has been through
- * longer load.
+ * calls itself, in a thread of its own. `auto` is `handle` where Node offers it, else `net`; `epoll` is for those who ask
+ * for it until it has been through longer load.
  */
 export const ENGINE_CHOICES = ['auto', 'net', 'handle', 'epoll'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
+
+const NO_HANDLES = 'this Node does not let its TCP handles be used';
 
 export interface CreateEngineOptions {
   readonly clock: Clock;
   readonly choice?: EngineChoice;
   readonly limits?: Partial<EngineLimits>;
-  /** Told when an engine gives way to another while it runs, in one line. */
+  /** Told in one line when an engine gives way to another, at once or while it runs. */
   onFallback?(reason: string): void;
 }
 
@@ -46,13 +48,22 @@ export function createEngine(options: CreateEngineOptions): Engine {
 
 function portableEngine(
   choice: 'auto' | 'net' | 'handle',
-  { clock, limits }: CreateEngineOptions,
+  options: CreateEngineOptions,
 ): StreamEngine {
-  const binding = choice === 'handle' ? loadTcpBinding() : undefined;
-  if (binding === undefined && choice === 'handle')
-    throw unavailable(choice, 'this Node has no TCP handles to offer');
-  const transport = binding === undefined ? netTransport : new HandleTransport(binding);
-  return new StreamEngine({ transport, clock, ...(limits === undefined ? {} : { limits }) });
+  const { clock, limits } = options;
+  const engineOver = (transport: Transport): StreamEngine =>
+    new StreamEngine({ transport, clock, ...(limits === undefined ? {} : { limits }) });
+  if (choice === 'net') return engineOver(netTransport);
+  const binding = loadTcpBinding();
+  if (binding !== undefined) return engineOver(new HandleTransport(binding));
+  if (choice === 'handle') throw unavailable(choice, NO_HANDLES);
+  options.onFallback?.(`${NO_HANDLES}: the engine "net" is used`);
+  return engineOver(netTransport);
+}
+
+/** Undefined: the handle engine works here. Otherwise why it does not. */
+export function handleEngineRefusal(): string | undefined {
+  return loadTcpBinding() === undefined ? NO_HANDLES : undefined;
 }
 
 function unavailable(choice: EngineChoice, reason: string): PodwireError {

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { resetStream } from '../../base/reset-stream.ts';
 import type { EndHandler, StreamEnd } from './stream-end.ts';
 
 const END = Symbol('end');
@@ -84,18 +85,7 @@ export class DuplexEnd implements StreamEnd {
   reset(): void {
     if (this.#dropped) return;
     this.#dropped = true;
-    const stream = this.#stream;
-    if (!('resetAndDestroy' in stream)) {
-      stream.destroy();
-      return;
-    }
-    const reset = (): void => {
-      (stream as Socket).resetAndDestroy();
-    };
-    // Node leaks the descriptor of a socket that is reset while its shutdown(2) is under way.
-    const shuttingDown = this.#finishing && stream.writableLength === 0 && !stream.writableFinished;
-    if (shuttingDown && !stream.destroyed) stream.once('finish', reset);
-    else reset();
+    resetStream(this.#stream);
   }
 
   close(): void {

@@ -96,9 +96,8 @@ export class HandleEnd implements StreamEnd {
   reset(): void {
     if (this.#closing) return;
     this.#stopReading();
-    // The kernel's reset is refused during a shutdown, and the descriptor would be lost.
     if (this.#shutdown === 'under way') this.#resetAfterShutdown = true;
-    else if (this.#handle.reset(onClosed) !== 0) this.#handle.close(onClosed);
+    else this.#handle.reset(onClosed);
     this.#closing = true;
   }
 
@@ -131,9 +130,8 @@ export class HandleEnd implements StreamEnd {
 
   hearShutdown(status: number): void {
     this.#shutdown = 'done';
-    if (this.#resetAfterShutdown) {
-      if (this.#handle.reset(onClosed) !== 0) this.#handle.close(onClosed);
-    } else if (this.#closing) return;
+    if (this.#resetAfterShutdown) this.#handle.reset(onClosed);
+    else if (this.#closing) return;
     else if (status !== 0) this.fail(status, 'shutdown');
     else if (this.#finReceived) this.close();
   }

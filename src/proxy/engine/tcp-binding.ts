@@ -46,7 +46,10 @@ export interface TcpHandle extends Handle {
   writeBuffer(request: WriteRequest, chunk: Uint8Array): number;
   /** 1: done already. */
   shutdown(request: ShutdownRequest): number;
-  /** Closes with RST. -EINVAL while a shutdown is under way: then nothing has happened. */
+  /**
+   * Closes with RST. Never while a shutdown is under way: libuv refuses, Node takes the handle for closing all the
+   * same, so that `close` does nothing any more, and the process cannot end.
+   */
   reset(closed?: () => void): number;
 }
 

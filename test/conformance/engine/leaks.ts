@@ -1,17 +1,10 @@
 // Violence, and what it leaves behind.
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { resetStream } from '../../../src/base/reset-stream.ts';
 import { type Random, seededRandom } from '../../../src/base/random.ts';
 import type { SocketAddress } from '../../../src/proxy/flow.ts';
-import {
-  dial,
-  echoBack,
-  ending,
-  reset,
-  startServer,
-  type TestServer,
-  until,
-} from '../../support/tcp.ts';
+import { dial, echoBack, ending, startServer, type TestServer, until } from '../../support/tcp.ts';
 import { type CreateEngine, start, toServer } from './harness.ts';
 
 export function leaks(create: CreateEngine): void {
@@ -80,7 +73,7 @@ async function cutAtRandom(
     if (length < cutAt) return;
     const victim =
       random.below(2) === 0 ? client : server.sockets[random.below(server.sockets.length)];
-    if (victim !== undefined) reset(victim);
+    if (victim !== undefined) resetStream(victim);
   });
   const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
   client.end(payload);
