@@ -1,0 +1,244 @@
+// Violence against an engine: echo dialogues whose every byte is compared, cut at random by either side, among slow
+// readers and servers that come and go.
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type Random, seededRandom } from '../../../src/base/random.ts';
+import { resetStream } from '../../../src/base/reset-stream.ts';
+import type { Engine, Route, Router } from '../../../src/proxy/engine/engine.ts';
+import { turns } from '../../support/tcp.ts';
+
+const ADDRESS = '127.0.0.1';
+/** What a dialogue says starts somewhere in it, so that bytes of another one are told apart. */
+const PATTERN_BYTES = 8 << 20;
+const MOST_BYTES = 600_000;
+const ID_BYTES = 4;
+/** A dialogue that has not said who it is yet. */
+const UNNAMED = 0;
+const ENDPOINTS = 4;
+const NOBODYS_PORT = 1;
+/** Event-loop turns that a slow reader takes over each chunk. */
+const SLOW_TURNS = 40;
+
+export interface ViolenceOptions {
+  readonly engine: Engine;
+  /** Dialogues at one time; after as many, one endpoint goes and another comes. */
+  readonly connections: number;
+  readonly seed: string;
+  /** Asked before each dialogue, with how many there have been. */
+  goOn(dialogues: number): boolean;
+}
+
+/** How many dialogues ended in each way. */
+export interface ViolenceReport {
+  /** Everything came back. */
+  whole: number;
+  /** Cut by us, or its endpoint went; what had come back was right. */
+  cut: number;
+  /** Reset although nobody had cut it. Must be none. */
+  lost: number;
+  /** FIN before the end, although nobody had cut it. Must be none. */
+  truncated: number;
+  /** A byte was not what was sent. Must be none. */
+  corrupt: number;
+}
+
+/** Ends with every socket of its own closed; the engine is the caller's and goes on. */
+export async function violence(options: ViolenceOptions): Promise<ViolenceReport> {
+  await using scene = await Scene.open(options);
+  await scene.play();
+  return scene.report;
+}
+
+class Scene implements AsyncDisposable {
+  readonly report: ViolenceReport = { whole: 0, cut: 0, lost: 0, truncated: 0, corrupt: 0 };
+  readonly #options: ViolenceOptions;
+  readonly #random: Random;
+  readonly #pattern: Buffer;
+  readonly #endpoints: Endpoint[] = [];
+  /** Of endpoints that no longer listen, but still speak. */
+  readonly #retired = new Set<Promise<void>>();
+  readonly #cutIds = new Set<number>();
+  /** Who serves the dialogue of each client port. */
+  readonly #servedBy = new Map<number, Endpoint>();
+  #port = 0;
+  #dialogues = 0;
+
+  static async open(options: ViolenceOptions): Promise<Scene> {
+    const scene = new Scene(options);
+    while (scene.#endpoints.length < ENDPOINTS)
+      scene.#endpoints.push(await Endpoint.open(scene.#cutIds));
+    const route: Router = ({ source }) => scene.#route(source.port);
+    const { local } = await options.engine.listen({ address: ADDRESS, port: 0, route });
+    scene.#port = local.port;
+    return scene;
+  }
+
+  private constructor(options: ViolenceOptions) {
+    this.#options = options;
+    this.#random = seededRandom(options.seed);
+    this.#pattern = Buffer.alloc(PATTERN_BYTES);
+    for (let at = 0; at < PATTERN_BYTES; at += 4)
+      this.#pattern.writeUInt32LE(this.#random.uint32(), at);
+  }
+
+  async play(): Promise<void> {
+    const one = async (random: Random): Promise<void> => {
+      while (this.#options.goOn(this.#dialogues)) {
+        this.#dialogues += 1;
+        if (this.#dialogues % this.#options.connections === 0) await this.#changeEndpoint(random);
+        const id = this.#dialogues;
+        this.report[await this.#dialogue(id, random)] += 1;
+        this.#cutIds.delete(id);
+      }
+    };
+    const { connections } = this.#options;
+    const ones = Array.from({ length: connections }, (_, n) => one(this.#random.fork(String(n))));
+    await Promise.all(ones);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#endpoints.map((endpoint) => endpoint.retire('now')));
+    await Promise.all(this.#retired);
+  }
+
+  /** One in sixteen is sent to a port where nobody is, and asks again. */
+  #route(clientPort: number): Route {
+    const endpoint = this.#endpoints[this.#random.below(this.#endpoints.length)];
+    if (endpoint === undefined) return { kind: 'reset' };
+    this.#servedBy.set(clientPort, endpoint);
+    const port = this.#random.below(16) === 0 ? NOBODYS_PORT : endpoint.port;
+    return { kind: 'dial', address: ADDRESS, port, retry: () => this.#route(clientPort) };
+  }
+
+  async #changeEndpoint(random: Random): Promise<void> {
+    const fresh = await Endpoint.open(this.#cutIds);
+    const old = this.#endpoints.splice(random.below(this.#endpoints.length), 1, fresh)[0];
+    const gone = old?.retire(random.below(2) === 0 ? 'now' : 'drained') ?? Promise.resolve();
+    this.#retired.add(gone);
+    void gone.then(() => this.#retired.delete(gone));
+  }
+
+  #dialogue(id: number, random: Random): Promise<keyof ViolenceReport> {
+    const length = ID_BYTES + random.below(random.below(4) === 0 ? MOST_BYTES : 4_000);
+    const start = random.below(PATTERN_BYTES - length);
+    const payload = this.#pattern.subarray(start, start + length - ID_BYTES);
+    const cutAt = random.below(4) === 0 ? random.below(length) : Infinity;
+    const slow = random.below(8) === 0;
+    const client = connect({ port: this.#port, host: ADDRESS, allowHalfOpen: true });
+    let received = 0;
+    let corrupt = false;
+    let broken = false;
+    let clientPort = 0;
+    client.once('connect', () => {
+      clientPort = client.localPort ?? 0;
+    });
+    client.on('error', () => {
+      broken = true;
+    });
+    client.on('data', (chunk: Buffer) => {
+      corrupt ||= !chunk.equals(payload.subarray(received, received + chunk.length));
+      received += chunk.length;
+      if (received >= cutAt) this.#cut(id, client, random);
+      if (slow) void pauseFor(client, SLOW_TURNS);
+    });
+    const head = Buffer.alloc(ID_BYTES);
+    head.writeUInt32LE(id);
+    client.write(head);
+    client.end(payload);
+    return new Promise((resolve) => {
+      client.once('close', () => {
+        const whole = received === payload.length && !broken;
+        const retired = this.#servedBy.get(clientPort)?.retired === true;
+        this.#servedBy.delete(clientPort);
+        if (corrupt) resolve('corrupt');
+        else if (whole) resolve('whole');
+        else if (this.#cutIds.has(id) || (broken && retired)) resolve('cut');
+        else resolve(broken ? 'lost' : 'truncated');
+      });
+    });
+  }
+
+  /** Ends this client, or any server's socket, with RST or in whatever way close(2) takes. */
+  #cut(id: number, client: Socket, random: Random): void {
+    if (random.below(2) === 0) {
+      this.#cutIds.add(id);
+      end(client, random);
+    } else this.#endpoints[random.below(this.#endpoints.length)]?.cutOne(random);
+  }
+}
+
+/** An echo server whose dialogues say who they are. */
+class Endpoint {
+  readonly port: number;
+  /** It has stopped listening, and with that reset whom it had not accepted yet. */
+  retired = false;
+  readonly #server: Server;
+  readonly #cutIds: Set<number>;
+  readonly #sockets: Map<Socket, number>;
+
+  static async open(cutIds: Set<number>): Promise<Endpoint> {
+    const sockets = new Map<Socket, number>();
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.set(socket, UNNAMED);
+      socket.on('error', () => {});
+      socket.once('close', () => sockets.delete(socket));
+      echo(socket, (id) => sockets.set(socket, id));
+    });
+    server.listen({ port: 0, host: ADDRESS, backlog: 4096 });
+    await once(server, 'listening');
+    return new Endpoint(server, sockets, cutIds);
+  }
+
+  private constructor(server: Server, sockets: Map<Socket, number>, cutIds: Set<number>) {
+    const bound = server.address();
+    this.port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    this.#server = server;
+    this.#sockets = sockets;
+    this.#cutIds = cutIds;
+  }
+
+  cutOne(random: Random): void {
+    const [socket, id] = [...this.#sockets][random.below(Math.max(this.#sockets.size, 1))] ?? [];
+    if (socket === undefined || id === undefined || id === UNNAMED) return;
+    this.#cutIds.add(id);
+    end(socket, random);
+  }
+
+  /** Stops listening; `now` cuts the dialogues it still has. Resolves when the last one has ended. */
+  async retire(how: 'now' | 'drained'): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.retired = true;
+    this.#server.close();
+    if (how === 'now')
+      for (const [socket, id] of this.#sockets) {
+        this.#cutIds.add(id);
+        resetStream(socket);
+      }
+    await closed;
+  }
+}
+
+function echo(socket: Socket, named: (id: number) => void): void {
+  let head = Buffer.alloc(0);
+  const read = (chunk: Buffer): void => {
+    head = Buffer.concat([head, chunk]);
+    if (head.length < ID_BYTES) return;
+    socket.off('data', read);
+    named(head.readUInt32LE(0));
+    socket.pause();
+    socket.unshift(head.subarray(ID_BYTES));
+    socket.pipe(socket);
+  };
+  socket.on('data', read);
+}
+
+function end(socket: Socket, random: Random): void {
+  if (random.below(2) === 0) resetStream(socket);
+  else socket.destroy();
+}
+
+async function pauseFor(socket: Socket, count: number): Promise<void> {
+  socket.pause();
+  await turns(count);
+  socket.resume();
+}
