@@ -1,8 +1,10 @@
 // The two engines of podwire bench against each other, on real sockets and in three processes.
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { ALGORITHMS, algorithmNamed } from '../../src/bench/algorithms/registry.ts';
 import { podwireContender } from '../../src/bench/live/contender.ts';
+import { installedKernelPeers, kernelContenders } from '../../src/bench/live/kernel-peers.ts';
 import { installedPeers, peerContenders } from '../../src/bench/live/peers.ts';
 import { metricInterval } from '../../src/bench/report/metric-info.ts';
 import type { AlgorithmResult, ScenarioResult } from '../../src/bench/report/result.ts';
@@ -69,6 +71,55 @@ test('keep-alive clients, a rollout and a dead pod, on real sockets', async () =
   expect(failed).toBeGreaterThan(0);
   expect(failed).toBeLessThan(0.2);
 });
+
+test('DNS over UDP: every query is answered, and least connections does not see the busy pod', async () => {
+  const result = await live(shipped('udp-dns', 1500), ['iptables', 'ipvs-lc', 'jsq']);
+  for (const { runs } of result.algorithms) expect(runs[0]?.metrics.failedShare).toBe(0);
+  const [, lc, jsq] = result.algorithms.map(shares);
+  for (const share of lc ?? []) expect(share).toBeCloseTo(1 / 3, 1);
+  expect(jsq?.[2]).toBeLessThan(0.3);
+});
+
+test('points of reference watch requests through the proxy: several in a connection, too', async () => {
+  const oneEach = shipped('slow-backend', 1500);
+  const references = ['p2c', 'peak-ewma', 'bounded-hash', 'smooth-wrr', 'jsq'];
+  const single = await live(oneEach, references);
+  const slow = single.algorithms.map((result) => shares(result).at(-1) ?? 1);
+  for (const { runs } of single.algorithms) expect(runs[0]?.metrics.failedShare).toBe(0);
+  // smooth-wrr looks at nothing, so the slow pod gets its tenth; whoever looks gives it less.
+  expect(slow[3]).toBeCloseTo(0.1, 2);
+  for (const seeing of [0, 1, 4]) expect(slow[seeing]).toBeLessThan(0.095);
+  const several = await live({ ...oneEach, connection: { requests: 5, multiplexed: false } }, [
+    'p2c',
+  ]);
+  expect(several.algorithms[0]?.runs[0]?.metrics.failedShare).toBe(0);
+  const { requests = 0, connections = 0 } = several.algorithms[0]?.runs[0] ?? {};
+  expect(requests / connections).toBeGreaterThan(3);
+});
+
+const kernel = installedKernelPeers();
+if (kernel.size === 0) process.stderr.write('kernel rules skipped: no namespaces or no iptables\n');
+
+test.skipIf(kernel.size === 0)(
+  "the kernel balances with kube-proxy's rules, in a namespace and nowhere else, and follows a change",
+  async () => {
+    const scenario = shipped('cold-join', 2000);
+    const result = await runLive(scenario, {
+      ...SEED,
+      contenders: kernelContenders(scenario, kernel),
+      clock: systemClock,
+      onProgress: () => {},
+    });
+    expect(result.algorithms.map(({ name }) => name)).toEqual([...kernel.keys()]);
+    for (const one of result.algorithms) {
+      expect(one.runs[0]?.metrics.failedShare).toBe(0);
+      expect(one.cpuUsPerRequest).toBeUndefined();
+      // Of six pods the last joined on the way.
+      expect(shares(one)[5]).toBeGreaterThan(0.1);
+    }
+    expect(spawnSync('iptables-save', { encoding: 'utf8' }).stdout).not.toContain('default/bench');
+  },
+);
 
 test('peers that are installed run in the same table', async () => {
   const scenario = shipped('validation', 1500);

@@ -22,7 +22,10 @@ export interface BalancerContext {
   /** Text of the n-th source address. */
   readonly sourceAddress: (source: number) => string;
   readonly affinitySeconds?: number;
-  /** Requests in each backend now, counted over all nodes. Real proxies cannot see this. */
+  /**
+   * Requests in each backend now, counted over all nodes; kept only for algorithms that watch requests. Real
+   * proxies cannot see this.
+   */
   readonly globalInSystem: Int32Array;
 }
 
@@ -51,5 +54,7 @@ export interface Algorithm {
   readonly family: AlgorithmFamily;
   /** One sentence for the list. */
   readonly summary: string;
+  /** True: it is told of requests, so its proxy has to read the protocol. */
+  readonly watchesRequests?: boolean;
   create(context: BalancerContext): Balancer;
 }

@@ -1,15 +1,11 @@
-import type { Service } from '../../api/types/core.ts';
-import type { EndpointSlice } from '../../api/types/discovery.ts';
 import type { Binding } from '../../proxy/flow.ts';
 import { nodeContext } from '../../proxy/node-context.ts';
 import type { ModeOptions } from '../../proxy/modes/mode-options.ts';
 import type { ProxyMode } from '../../proxy/proxy-mode.ts';
-import { buildRoutingTable } from '../../services/routing-state.ts';
 import { nodeAddress, SERVICE_ADDRESS, SERVICE_PORT } from '../scenario/network-plan.ts';
-import type { Balancer, BalancerContext, EligibleBackend } from './balancer.ts';
+import type { Balancer, BalancerContext } from './balancer.ts';
+import { benchRoutingTable } from './bench-service.ts';
 
-const SERVICE_NAME = 'bench';
-const NAMESPACE = 'default';
 const REFUSED = -1;
 
 /** The real proxy mode of one node, asked for each connection exactly as its listener asks. */
@@ -22,7 +18,6 @@ export function proxyModeBalancer(
     clock: context.clock,
     random: context.random,
   });
-  const service = serviceOf(context);
   const destination = { address: SERVICE_ADDRESS, port: SERVICE_PORT };
   const indexOf = new Map<string, number>();
   const bindings: (Binding | undefined)[] = [];
@@ -31,12 +26,7 @@ export function proxyModeBalancer(
   return {
     update(eligible) {
       for (const { address, index } of eligible) indexOf.set(address, index);
-      mode.update(
-        buildRoutingTable(
-          { nodeName: `node-${context.node}`, zone: '' },
-          { services: [service], slices: [sliceOf(context, eligible)] },
-        ),
-      );
+      mode.update(benchRoutingTable(context, eligible));
     },
     open(connection, source, port) {
       const address = (sources[source] ??= context.sourceAddress(source));
@@ -66,40 +56,4 @@ function tellEnd(binding: Binding, how: 'client' | 'server' | 'failed'): void {
     binding.event(how === 'client' ? 'server-fin' : 'client-fin');
   }
   binding.event('closed');
-}
-
-function serviceOf({ protocol, affinitySeconds }: BalancerContext): Service {
-  const affinity =
-    affinitySeconds === undefined
-      ? {}
-      : {
-          sessionAffinity: 'ClientIP' as const,
-          sessionAffinityConfig: { clientIP: { timeoutSeconds: affinitySeconds } },
-        };
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: SERVICE_NAME, namespace: NAMESPACE },
-    spec: {
-      type: 'ClusterIP',
-      clusterIP: SERVICE_ADDRESS,
-      ports: [{ port: SERVICE_PORT, protocol }],
-      ...affinity,
-    },
-  };
-}
-
-function sliceOf(context: BalancerContext, eligible: readonly EligibleBackend[]): EndpointSlice {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: SERVICE_NAME,
-      namespace: NAMESPACE,
-      labels: { 'kubernetes.io/service-name': SERVICE_NAME },
-    },
-    addressType: 'IPv4',
-    endpoints: eligible.map(({ address }) => ({ addresses: [address] })),
-    ports: [{ name: '', port: eligible[0]?.port ?? SERVICE_PORT, protocol: context.protocol }],
-  };
 }

@@ -7,8 +7,10 @@ import { type Plan, planOf } from '../scenario/plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { BackendPool } from '../sim/backend-pool.ts';
 import { samplerOf } from '../sim/sampler.ts';
-import { BackendServer, type ConnectionCounts } from './backend-server.ts';
+import type { BackendOptions, BackendServer, ConnectionCounts } from './backend-server.ts';
+import { DatagramBackend } from './datagram-backend.ts';
 import { messageFormat } from './message-format.ts';
+import { StreamBackend } from './stream-backend.ts';
 
 export type BackendOrder =
   /** First, once. */
@@ -69,13 +71,15 @@ class Backends {
       queueLimit: group.queueLimit,
       ...(warmUp === undefined ? {} : { warmUp: { fromMs: systemClock.now(), ...warmUp } }),
     });
-    const server = new BackendServer({
+    const { protocol } = this.#plan.scenario;
+    const options: BackendOptions = {
       index,
       pool: this.#pool,
-      format: messageFormat(this.#plan.scenario.protocol === 'HTTP' ? 'HTTP' : 'TCP'),
+      format: messageFormat(protocol),
       counts: this.#counts,
       clock: systemClock,
-    });
+    };
+    const server = protocol === 'UDP' ? new DatagramBackend(options) : new StreamBackend(options);
     this.#servers[index] = server;
     try {
       await server.listen();

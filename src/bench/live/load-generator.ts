@@ -1,4 +1,3 @@
-import { connect, type Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorCode } from '../../base/errors.ts';
 import type { SocketAddress } from '../../proxy/flow.ts';
@@ -7,6 +6,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { EventHeap } from '../sim/event-heap.ts';
 import { type TrafficStreams, trafficStreams } from '../sim/traffic-streams.ts';
 import type { Failure, Recorder } from '../stats/recorder.ts';
+import { type ClientSocket, openDatagrams, openStream } from './client-socket.ts';
 import { MessageCutter } from './message-cutter.ts';
 import { type MessageFormat, messageFormat } from './message-format.ts';
 
@@ -17,7 +17,7 @@ const DRAIN_MS = 2000;
 const MAX_ID = 0x7fff_ffff;
 
 interface LiveConnection {
-  readonly socket: Socket;
+  socket: ClientSocket | undefined;
   readonly source: number;
   readonly client: number;
   readonly cutter: MessageCutter;
@@ -60,7 +60,7 @@ export class LoadGenerator {
   constructor(options: LoadOptions) {
     this.#options = options;
     this.#streams = trafficStreams(options.scenario, options.seed);
-    this.#format = messageFormat(options.scenario.protocol === 'HTTP' ? 'HTTP' : 'TCP');
+    this.#format = messageFormat(options.scenario.protocol);
     this.#startedAt = options.clock.now();
     this.#endAt = options.scenario.durationMs;
   }
@@ -117,14 +117,8 @@ export class LoadGenerator {
     const node = scenario.entry === 'source' ? source % entries.length : this.#streams.entryNode();
     const entry = entries[node];
     if (entry === undefined) return;
-    const socket = connect({
-      host: entry.address,
-      port: entry.port,
-      localAddress: sourceAddress(source),
-      noDelay: true,
-    });
     const connection: LiveConnection = {
-      socket,
+      socket: undefined,
       source,
       client,
       cutter: new MessageCutter(this.#format.responseBytes),
@@ -136,9 +130,12 @@ export class LoadGenerator {
     };
     this.#connections.add(connection);
     this.#options.recorder.totalConnections += 1;
-    socket.on('data', (chunk) => this.#received(connection, chunk));
-    socket.on('error', (error) => this.#broken(connection, error));
-    socket.on('close', () => this.#closed(connection));
+    const open = scenario.protocol === 'UDP' ? openDatagrams : openStream;
+    connection.socket = open(entry, sourceAddress(source), {
+      received: (chunk) => this.#received(connection, chunk),
+      broken: (error) => this.#broken(connection, error),
+      closed: () => this.#closed(connection),
+    });
     this.#request(connection, intendedAt);
   }
 
@@ -148,7 +145,7 @@ export class LoadGenerator {
     connection.left -= 1;
     connection.intendedAt = intendedAt;
     connection.inFlight.set(id, intendedAt);
-    connection.socket.write(this.#format.request(id), 'latin1');
+    connection.socket?.send(this.#format.request(id));
     if (this.#options.scenario.connection.multiplexed) this.#scheduleNext(connection);
   }
 
@@ -193,7 +190,7 @@ export class LoadGenerator {
   }
 
   #endIfIdle(connection: LiveConnection): void {
-    if (connection.inFlight.size === 0) connection.socket.end();
+    if (connection.inFlight.size === 0) connection.socket?.end();
   }
 
   #broken(connection: LiveConnection, error: Error): void {
@@ -224,7 +221,7 @@ export class LoadGenerator {
   #giveUp(connection: LiveConnection): void {
     this.#failInFlight(connection, 'unfinished');
     connection.over = true;
-    connection.socket.destroy();
+    connection.socket?.destroy();
   }
 
   #arm(): void {
@@ -239,6 +236,7 @@ export class LoadGenerator {
     this.#timerAt = Infinity;
     const now = this.now();
     while (this.#due.nextTime <= now) {
+      this.#options.recorder.late.record(now - this.#due.nextTime);
       const key = this.#due.nextPayload;
       this.#due.pop();
       const job = this.#jobs.get(key);

@@ -9,16 +9,19 @@ import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { PodwireError } from '../../base/errors.ts';
 import type { SocketAddress } from '../../proxy/flow.ts';
+import { listenDatagrams } from '../../proxy/udp/datagram-listener.ts';
 import { nodeAddress, podAddress } from '../scenario/network-plan.ts';
 import type { Plan } from '../scenario/plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Contender } from './contender.ts';
+import { installedKernelPeers, kernelContenders } from './kernel-peers.ts';
 import { endChild, processCpuMs, type ProxyUnderTest } from './proxy-under-test.ts';
 
 /** Another load balancer, as a configuration and a command. */
 interface Peer {
   readonly program: string;
   readonly versionFlag: string;
+  readonly carriesUdp: boolean;
   /** Name in the table, and what selects the algorithm in the configuration. */
   readonly algorithms: Readonly<Record<string, string>>;
   configuration(algorithm: string, entry: SocketAddress, plan: Plan, folder: string): string;
@@ -34,6 +37,7 @@ const START_PAUSE_MS = 50;
 const haproxy: Peer = {
   program: 'haproxy',
   versionFlag: '-v',
+  carriesUdp: false,
   algorithms: {
     'haproxy-roundrobin': 'roundrobin',
     'haproxy-leastconn': 'leastconn',
@@ -67,6 +71,7 @@ const haproxy: Peer = {
 const nginx: Peer = {
   program: 'nginx',
   versionFlag: '-v',
+  carriesUdp: true,
   algorithms: {
     'nginx-roundrobin': '',
     'nginx-leastconn': 'least_conn;',
@@ -88,18 +93,25 @@ const nginx: Peer = {
         return `    server ${pod.address}:${pod.port} weight=${backend.weight} max_fails=0;`;
       }),
       '  }',
-      `  server { listen ${address}:${port} backlog=4096; tcp_nodelay on; proxy_pass pods; }`,
+      `  server { ${nginxListener(plan.scenario, address, port)} proxy_pass pods; }`,
       '}',
       '',
     ].join('\n'),
   arguments: (configuration, folder) => ['-p', folder, '-c', configuration],
 };
 
+function nginxListener({ protocol, connection }: Scenario, address: string, port: number): string {
+  if (protocol !== 'UDP') return `listen ${address}:${port} backlog=4096; tcp_nodelay on;`;
+  // Where each socket asks once, a session is over with its answer; otherwise after a silence.
+  const oneAnswer = connection.requests === 1 ? ' proxy_requests 1; proxy_responses 1;' : '';
+  return `listen ${address}:${port} udp;${oneAnswer}`;
+}
+
 const PEERS = [haproxy, nginx];
 
-/** Versions of the peers that are installed, by program. */
+/** Versions of the peers that are there, by program, the kernel's own by name of row. */
 export async function installedPeers(): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>();
+  const found = new Map(installedKernelPeers());
   for (const { program, versionFlag } of PEERS) {
     const version = await versionOf(program, versionFlag);
     if (version !== undefined) found.set(program, version);
@@ -108,27 +120,30 @@ export async function installedPeers(): Promise<ReadonlyMap<string, string>> {
 }
 
 /**
- * What installed peers can do of a scenario: all of it when its backends stay as they are, it has one node
- * and no affinity. Otherwise none, since they would need reloads that are not what is measured.
+ * What can take part in a scenario of those that are there. The kernel's rules can do nearly all; the other
+ * proxies only where backends stay as they are, since they would need reloads that are not what is measured,
+ * and with one node and no affinity.
  */
 export function peerContenders(
   scenario: Scenario,
   installed: ReadonlyMap<string, string>,
   clock: Clock,
 ): Contender[] {
-  const fits =
-    scenario.events.length === 0 &&
-    scenario.nodes === 1 &&
-    scenario.affinitySeconds === undefined &&
-    scenario.protocol !== 'UDP';
-  if (!fits) return [];
-  return PEERS.filter(({ program }) => installed.has(program)).flatMap((peer) =>
-    Object.entries(peer.algorithms).map(([name, algorithm]) => ({
-      name,
-      family: 'peer' as const,
-      start: ({ plan }) => startPeer(peer, algorithm, plan, clock),
-    })),
+  const steady =
+    scenario.events.length === 0 && scenario.nodes === 1 && scenario.affinitySeconds === undefined;
+  const proxies = PEERS.filter(
+    ({ program, carriesUdp }) =>
+      steady && installed.has(program) && (carriesUdp || scenario.protocol !== 'UDP'),
+  ).flatMap((peer) =>
+    Object.entries(peer.algorithms).map(
+      ([name, algorithm]): Contender => ({
+        name,
+        family: 'peer',
+        start: ({ plan }) => startPeer(peer, algorithm, plan, clock),
+      }),
+    ),
   );
+  return [...proxies, ...kernelContenders(scenario, installed)];
 }
 
 async function versionOf(program: string, flag: string): Promise<string | undefined> {
@@ -165,7 +180,7 @@ async function startPeer(
     },
   };
   for (let attempt = 0; attempt < START_ATTEMPTS && child.exitCode === null; attempt += 1) {
-    if (await accepts(entry)) return proxy;
+    if (await isReady(plan.scenario, entry)) return proxy;
     await sleep(clock, START_PAUSE_MS);
   }
   await proxy[Symbol.asyncDispose]();
@@ -179,6 +194,18 @@ async function freePort(address: string): Promise<number> {
   server.close();
   await once(server, 'close');
   return typeof bound === 'object' && bound !== null ? bound.port : 0;
+}
+
+/** A UDP port cannot be asked whether somebody listens, but it can be found taken. */
+async function isReady({ protocol }: Scenario, entry: SocketAddress): Promise<boolean> {
+  if (protocol !== 'UDP') return accepts(entry);
+  try {
+    const probe = await listenDatagrams(entry, () => {});
+    await probe.close();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 async function accepts({ address, port }: SocketAddress): Promise<boolean> {

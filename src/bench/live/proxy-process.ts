@@ -2,23 +2,26 @@
 // node. A process of its own, so that its processor time can be read.
 import { systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
-import type { EngineConnection, Route } from '../../proxy/engine/engine.ts';
-import { netTransport } from '../../proxy/engine/net-transport.ts';
-import { StreamEngine } from '../../proxy/engine/stream-engine.ts';
-import type { ConnectionEvent } from '../../proxy/flow.ts';
-import type { Balancer, EligibleBackend } from '../algorithms/balancer.ts';
+import type { EligibleBackend } from '../algorithms/balancer.ts';
 import { algorithmNamed } from '../algorithms/registry.ts';
-import { nodeAddress, podAddress, sourceAddress, sourceIndex } from '../scenario/network-plan.ts';
-import { SlotTable } from '../sim/slot-table.ts';
+import { nodeAddress, sourceAddress } from '../scenario/network-plan.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { listenFlows } from './datagram-proxy.ts';
+import { messageFormat } from './message-format.ts';
+import { NodeBalancer } from './node-balancer.ts';
+import { listenStreams } from './stream-proxy.ts';
 
 export type ProxyOrder =
   | {
       readonly kind: 'start';
       readonly algorithm: string;
+      readonly protocol: Scenario['protocol'];
       readonly nodes: number;
       readonly maximumBackends: number;
       readonly seed: string;
       readonly affinitySeconds?: number;
+      /** Of UDP flows; conntrack's when absent. */
+      readonly flowTimeoutMs?: number;
     }
   /** By node. */
   | { readonly kind: 'update'; readonly eligible: readonly (readonly EligibleBackend[])[] };
@@ -29,9 +32,7 @@ export type ProxyReply =
   | { readonly kind: 'updated' }
   | { readonly kind: 'failed'; readonly reason: string };
 
-const engine = new StreamEngine({ transport: netTransport, clock: systemClock });
-const slots = new SlotTable();
-let balancers: Balancer[] = [];
+let nodes: NodeBalancer[] = [];
 
 process.on('message', (order: ProxyOrder) => {
   void follow(order);
@@ -42,7 +43,8 @@ async function follow(order: ProxyOrder): Promise<void> {
   try {
     if (order.kind === 'start') await start(order);
     else {
-      for (const [node, eligible] of order.eligible.entries()) balancers[node]?.update(eligible);
+      for (const [node, eligible] of order.eligible.entries())
+        nodes[node]?.balancer.update(eligible);
       reply({ kind: 'updated' });
     }
   } catch (error) {
@@ -51,55 +53,38 @@ async function follow(order: ProxyOrder): Promise<void> {
 }
 
 async function start(order: Extract<ProxyOrder, { kind: 'start' }>): Promise<void> {
-  const { nodes, maximumBackends, affinitySeconds } = order;
+  const { protocol, maximumBackends, affinitySeconds, flowTimeoutMs } = order;
   const random = seededRandom(order.seed);
   const algorithm = algorithmNamed(order.algorithm);
-  balancers = Array.from({ length: nodes }, (_, node) =>
-    algorithm.create({
+  // All nodes are here, so what is known globally can be known.
+  const inSystem = new Int32Array(maximumBackends);
+  nodes = Array.from({ length: order.nodes }, (_, node) => {
+    const balancer = algorithm.create({
       node,
-      protocol: 'TCP',
+      protocol: protocol === 'UDP' ? 'UDP' : 'TCP',
       random: random.fork(`node-${node}`),
       clock: systemClock,
       maximumBackends,
       sourceAddress,
-      globalInSystem: new Int32Array(maximumBackends),
+      globalInSystem: inSystem,
       ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
-    }),
-  );
-  const listeners = await Promise.all(
-    balancers.map((balancer, node) =>
-      engine.listen({
-        address: nodeAddress(node),
-        port: 0,
-        route: (connection) => routeBy(balancer, connection),
-      }),
-    ),
-  );
-  reply({ kind: 'listening', ports: listeners.map(({ local }) => local.port) });
-}
-
-function routeBy(balancer: Balancer, { source }: EngineConnection): Route {
-  const slot = slots.take();
-  const backend = balancer.open(slot, sourceIndex(source.address), source.port);
-  if (backend < 0) {
-    slots.release(slot);
-    return { kind: 'reset' };
-  }
-  return { kind: 'dial', ...podAddress(backend), observer: endObserver(balancer, slot) };
-}
-
-function endObserver(balancer: Balancer, slot: number): { event(event: ConnectionEvent): void } {
-  let how: 'client' | 'server' | 'failed' | undefined;
-  return {
-    event(event) {
-      if (event === 'client-fin') how ??= 'client';
-      else if (event === 'server-fin') how ??= 'server';
-      else if (event === 'closed') {
-        balancer.close(slot, how ?? 'failed');
-        slots.release(slot);
-      } else if (event !== 'established') how = 'failed';
-    },
-  };
+    });
+    return new NodeBalancer(balancer);
+  });
+  const format = messageFormat(protocol);
+  const ports = nodes.map((node, index) => {
+    const { balancer } = node;
+    const options = {
+      clock: systemClock,
+      ...(algorithm.watchesRequests === true
+        ? { watch: { format, balancer, inSystem, clock: systemClock } }
+        : {}),
+      ...(flowTimeoutMs === undefined ? {} : { idleTimeoutMs: flowTimeoutMs }),
+    };
+    const listen = protocol === 'UDP' ? listenFlows : listenStreams;
+    return listen(nodeAddress(index), node, options);
+  });
+  reply({ kind: 'listening', ports: await Promise.all(ports) });
 }
 
 function reply(message: ProxyReply): void {

@@ -70,6 +70,8 @@ export interface AlgorithmResult {
   readonly timeline?: TimelineResult;
   /** Processor time of the proxy for each request, microseconds; live only. */
   readonly cpuUsPerRequest?: number;
+  /** How late the load generator was at its 99th percentile, in the worst repetition; live only. */
+  readonly lateP99Ms?: number;
 }
 
 export interface ScenarioResult {

@@ -70,18 +70,7 @@ export async function runScenariosLive(options: BenchOptions, clock: Clock): Pro
   const peers = options.withPeers === false ? new Map<string, string>() : await installedPeers();
   const results: ScenarioResult[] = [];
   for (const scenario of scenarios) {
-    if (scenario.protocol === 'UDP')
-      throw new PodwireError(
-        'ERR_SCENARIO',
-        `${scenario.name} is about UDP, which the live engine does not carry; use --engine sim`,
-      );
     const own = chosen ?? scenario.live.algorithms.map(algorithmNamed);
-    const reference = own.find(({ family }) => family === 'reference');
-    if (reference !== undefined)
-      throw new PodwireError(
-        'ERR_ALGORITHM',
-        `${reference.name} needs to know what no proxy of connections knows; use --engine sim`,
-      );
     const contenders = [...own.map(podwireContender), ...peerContenders(scenario, peers, clock)];
     results.push(
       await runLive(scenario, {

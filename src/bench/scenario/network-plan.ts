@@ -28,6 +28,12 @@ export function podAddress(index: number): PodAddress {
   };
 }
 
+/** The inverse of {@link podAddress}. */
+export function podIndex(address: string): number {
+  const offset = (parseIpv4(address) ?? POD_BASE) - POD_BASE;
+  return Math.floor(offset / 256) * PODS_PER_NODE + (offset % 256) - FIRST_POD;
+}
+
 /** Address of the `index`-th source, `.1` to `.250` of each /24. */
 export function sourceAddress(index: number): string {
   const block = Math.floor(index / SOURCES_PER_BLOCK);

@@ -29,6 +29,12 @@ export class LatencyRecorder {
     return this.#maxMs;
   }
 
+  /** In milliseconds; 0 when nothing was recorded. */
+  percentileMs(percentile: number): number {
+    if (this.#count === 0) return 0;
+    return Math.min(this.histogram().getValueAtPercentile(percentile) / 1000, this.#maxMs);
+  }
+
   record(latencyMs: number): void {
     this.#count += 1;
     this.#sumMs += latencyMs;

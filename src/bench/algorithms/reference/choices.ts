@@ -10,6 +10,7 @@ export function choicesAlgorithm(d: number, name: string, summary: string): Algo
     name,
     family: 'reference',
     summary,
+    watchesRequests: true,
     create({ maximumBackends, random }): Balancer {
       const outstanding = new Int32Array(maximumBackends);
       let eligible: readonly EligibleBackend[] = [];

@@ -8,6 +8,7 @@ export const joinShortestQueueAlgorithm: Algorithm = {
   name: 'jsq',
   family: 'reference',
   summary: 'shortest queue with global knowledge: the bound no real proxy reaches',
+  watchesRequests: true,
   create({ globalInSystem }): Balancer {
     let eligible: readonly EligibleBackend[] = [];
     let start = 0;

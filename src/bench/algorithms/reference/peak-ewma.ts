@@ -13,6 +13,7 @@ export const peakEwmaAlgorithm: Algorithm = {
   name: 'peak-ewma',
   family: 'reference',
   summary: 'least expected response time of two drawn at random (Finagle, linkerd)',
+  watchesRequests: true,
   create({ maximumBackends, random, clock }): Balancer {
     const averageMs = new Float64Array(maximumBackends);
     const heardAt = new Float64Array(maximumBackends);
