@@ -8,9 +8,9 @@ import { Ipvs, type IpvsPacket } from '../../src/proxy/ipvs/ipvs.ts';
 import type { KernelBehaviour } from '../../src/proxy/ipvs/kernel.ts';
 import type { ConnectionListing } from '../../src/proxy/ipvs/listing.ts';
 import type { ControlOutcome } from '../../src/proxy/ipvs/service-table.ts';
-import { defaultSysctls, type IpvsSysctls } from '../../src/proxy/ipvs/sysctls.ts';
 import type { Segment, Side } from '../../src/proxy/ipvs/tcp-states.ts';
 import { socketAddress, serviceId, serviceName, serviceSettings } from './services.ts';
+import { eventSysctls, knownSysctls, nestedObjects } from './sysctls.ts';
 import type { DestRow, Trace, TraceDest, TraceEvent, TraceService } from './trace.ts';
 
 /** What an event led to here, in the words of the trace. */
@@ -181,8 +181,10 @@ export class TracePlayer {
         (wanted !== undefined && (one.addr === wanted || serviceName(serviceId(one)) === wanted)) ||
         (fwmark !== undefined && one.fwmark === fwmark),
     );
-    const service = found ?? this.#services[0];
-    if (service === undefined) throw new Error('the trace has no service');
+    const isNamed = wanted !== undefined || fwmark !== undefined;
+    const service = isNamed ? found : this.#services[0];
+    if (service === undefined)
+      throw new Error(`the trace has no service ${wanted ?? `with fwmark ${fwmark}`}`);
     return service;
   }
 
@@ -327,35 +329,4 @@ function outcome(result: ControlOutcome): Observation {
 
 function must(result: ControlOutcome): void {
   if (result.kind !== 'ok') throw new Error(`setup: ${result.kind}: ${result.detail}`);
-}
-
-/** Only those the core knows; names may be paths such as net.ipv4.vs.conn_reuse_mode. */
-function knownSysctls(values: Readonly<Record<string, unknown>>): Partial<IpvsSysctls> {
-  const known: Partial<IpvsSysctls> = {};
-  for (const [path, value] of Object.entries(values)) {
-    const name = path.split(/[./]/).at(-1) ?? '';
-    if (isSysctl(name)) known[name] = Number(value);
-  }
-  return known;
-}
-
-/** `{op, NAME: value}`, `{op, sysctls: {NAME: value}}` or `{op, name: NAME, value}`. */
-function eventSysctls(event: TraceEvent): Partial<IpvsSysctls> {
-  const { name, key, value, ...rest } = event as unknown as Record<string, unknown>;
-  const named = name ?? key;
-  const pair = typeof named === 'string' ? { [named]: value } : {};
-  return knownSysctls(Object.assign({}, rest, pair, ...nestedObjects(event)));
-}
-
-/** Settings may stand in the event or in an object of it. */
-function nestedObjects(event: TraceEvent): object[] {
-  const { dests: _, ...fields } = event;
-  return Object.values(fields).filter(
-    (value): value is object =>
-      typeof value === 'object' && value !== null && !Array.isArray(value),
-  );
-}
-
-function isSysctl(name: string): name is keyof IpvsSysctls {
-  return Object.hasOwn(defaultSysctls, name);
 }

@@ -23,7 +23,8 @@ export function serviceId(service: TraceService): ServiceId {
     const ipv6 = service.dests?.[0]?.dest.startsWith('[') === true;
     return { kind: 'fwmark', fwmark: service.fwmark ?? 0, family: ipv6 ? 'IPv6' : 'IPv4' };
   }
-  const protocol = service.protocol?.toUpperCase() === 'UDP' ? 'UDP' : 'TCP';
+  const protocol = service.protocol?.toUpperCase() ?? 'TCP';
+  if (protocol !== 'TCP' && protocol !== 'UDP') throw new Error(`unknown protocol "${protocol}"`);
   return { kind: 'address', protocol, ...socketAddress(service.addr) };
 }
 
@@ -32,9 +33,14 @@ export function serviceName(id: ServiceId): string {
   return id.kind === 'fwmark' ? `fwmark ${id.fwmark}` : formatHostPort(id.address, id.port);
 }
 
+/** `-b` of ipvsadm. */
+const FLAGS = ['sh-fallback', 'mh-fallback', 'flag-1', 'sh-port', 'mh-port', 'flag-2'];
+
 export function serviceSettings(service: TraceService, scheduler: string): ServiceSettings {
   if (!isSchedulerName(scheduler)) throw new Error(`unknown scheduler "${scheduler}"`);
   const flags = service.flags ?? [];
+  const unknown = flags.find((flag) => !FLAGS.includes(flag));
+  if (unknown !== undefined) throw new Error(`unknown flag "${unknown}"`);
   const persistence = persistenceOf(service);
   return {
     scheduler,

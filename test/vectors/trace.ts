@@ -1,5 +1,6 @@
 // The trace format of test/vectors/ipvs/README.md, as far as a replay looks at it.
 import { readFileSync } from 'node:fs';
+import { unknownFields } from './trace-fields.ts';
 
 /** `[destination, weight, ActiveConn, InActConn]` */
 export type DestRow = readonly [string, number, number, number];
@@ -86,11 +87,14 @@ export interface Trace {
   readonly random?: boolean;
 }
 
-/** Throws when the file is no trace, saying what is missing. */
+/** Throws when the file is no trace, saying what is missing, or has something that a replay would leave out. */
 export function readTrace(path: string): Trace {
   const trace = JSON.parse(readFileSync(path, 'utf8')) as Partial<Trace>;
   if (trace.service === undefined) throw new Error(`${path}: no "service"`);
   if (typeof trace.scheduler !== 'string') throw new Error(`${path}: no "scheduler"`);
   if (!Array.isArray(trace.events)) throw new Error(`${path}: no "events"`);
-  return { id: path, ...trace } as Trace;
+  const complete = { id: path, ...trace } as Trace;
+  const unknown = unknownFields(complete);
+  if (unknown.length > 0) throw new Error(`${path}: ${unknown.join('; ')}`);
+  return complete;
 }
