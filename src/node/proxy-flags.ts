@@ -74,8 +74,11 @@ export function parseDetectLocal(text: string, node: Node | undefined): LocalDet
       field,
       `"${name}" is no detector; use cluster-cidr=BLOCK, node-cidr, bridge-interface=NAME, interface-name-prefix=PREFIX or none`,
     );
-  const given = mode === 'ClusterCIDR' || (mode === 'NodeCIDR' && value !== '');
-  const blocks = given ? value : podCIDRs(node).join(',');
+  if (mode === 'BridgeInterface' || mode === 'InterfaceNamePrefix') {
+    if (value === '') throw new FlagError(field, `${name} needs a name: ${name}=cni0`);
+    return { mode, interfaceName: value, cidrs: parseCidrs(field, podCIDRs(node).join(',')) };
+  }
+  const blocks = mode === 'ClusterCIDR' || value !== '' ? value : podCIDRs(node).join(',');
   const cidrs = parseCidrs(field, blocks);
   return cidrs.length === 0 ? undefined : { mode, cidrs };
 }

@@ -1,13 +1,15 @@
-import { type Cidr, cidrsOverlap, type IpFamily, parseCidr } from '../base/ip.ts';
+import { type Cidr, type IpFamily, parseCidr } from '../base/ip.ts';
 import { AddressMatcher } from './address-matcher.ts';
 
 /**
- * How a proxy tells this node's pods from other senders (`--detect-local-mode`). The interface modes match
- * what comes in on the pods' interfaces; here that is: what has an address of this node's pod CIDR.
+ * How a proxy tells pods from other senders (`--detect-local-mode`). The interface modes match what comes in on the pods'
+ * interfaces; here that is what has an address of this node's pod CIDR.
  */
 export interface LocalDetector {
   readonly mode: 'ClusterCIDR' | 'NodeCIDR' | 'BridgeInterface' | 'InterfaceNamePrefix';
   readonly cidrs: readonly Cidr[];
+  /** The name or prefix that rules match in the interface modes. */
+  readonly interfaceName?: string;
 }
 
 /** What a proxy knows of the node it runs on besides the routing table: its configuration as data. */
@@ -27,6 +29,8 @@ export interface NodeContext {
   /** The cluster's Service networks; empty: unknown. */
   readonly serviceCIDRs: readonly Cidr[];
 }
+
+const LOCALHOST = '127.0.0.1';
 
 /** 127.0.0.0/8 and ::1, as on a machine of its own. */
 export const REAL_LOOPBACK: readonly Cidr[] = ['127.0.0.0/8', '::1/128'].flatMap(
@@ -80,7 +84,7 @@ export class NodeView {
 
   /** True when a detector is configured for this family. */
   detectsPods(family: IpFamily): boolean {
-    return this.#pods.covers(family);
+    return this.#pods.covers(family) || this.context.detectLocal?.interfaceName !== undefined;
   }
 
   isPod(address: string): boolean {
@@ -101,10 +105,10 @@ export class NodeView {
   }
 
   answersNodePorts(address: string): boolean {
-    return (
-      this.#nodePortIPs.has(address) ||
-      (this.#localhost && !address.includes(':') && this.#loopback.matches(address))
-    );
+    if (this.#nodePortIPs.has(address)) return true;
+    if (!this.#localhost || address.includes(':') || !this.#loopback.matches(address)) return false;
+    // Of listed blocks only addresses of interfaces count, and lo has the one.
+    return address === LOCALHOST || this.servesAllNodeAddresses('IPv4');
   }
 
   /** True: node ports are not tied to single addresses. */
@@ -121,7 +125,7 @@ export class NodeView {
   nodePortAddresses(family: IpFamily): readonly string[] {
     const own = [...this.#nodePortIPs].filter((address) => familyOf(address) === family);
     const localhost = family === 'IPv4' && this.#localhost && this.#loopback.covers('IPv4');
-    return localhost ? [...own, '127.0.0.1'] : own;
+    return localhost ? [...own, LOCALHOST] : own;
   }
 }
 
@@ -144,12 +148,7 @@ function answersOnLocalhost(context: NodeContext, habits: NodePortHabits): boole
   const blocks = nodePortBlocks(context, 'IPv4');
   if (blocks === 'primary') return false;
   if (blocks === 'default') return habits.addresses === 'all';
-  return blocks === 'all' || overlapsLoopback(context.nodePortAddresses);
-}
-
-function overlapsLoopback(setting: NodeContext['nodePortAddresses']): boolean {
-  if (typeof setting === 'string') return false;
-  return setting.some((cidr) => REAL_LOOPBACK.some((loopback) => cidrsOverlap(cidr, loopback)));
+  return blocks === 'all' || blocks.matches(LOCALHOST);
 }
 
 /** No block of a family, or a zero one, means every address of it (pkg/proxy/util/nodeport_addresses.go). */

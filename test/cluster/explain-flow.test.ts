@@ -56,10 +56,53 @@ describe('explainFlow', () => {
         steps: [
           { text: 'nat KUBE-SERVICES: 10.96.0.10:80/TCP is a cluster IP' },
           { text: 'cluster endpoints', details: { usable: 2, known: 2 } },
+          {
+            text: 'statistic rule 1 of 2',
+            details: { endpoint: '10.244.1.10:8080', probability: 0.5 },
+          },
+          {
+            text: 'statistic rule 2 of 2',
+            details: { endpoint: '10.244.2.10:8080', probability: 1 },
+          },
         ],
       },
     });
   });
+
+  // Slots are known answers: hash_32 of 10.244.1.7 and 10.96.0.10, hsiphash of 10.244.1.7 + 5555.
+  test.each([
+    ['sh', { hash: 'hash_32', input: 0x0af4_0107, slot: 54, slots: 256 }],
+    ['sh,sh-port', { hash: 'hash_32', input: 0x0af4_0107 + 5555, slots: 256 }],
+    ['dh', { hash: 'hash_32', input: 0x0a60_000a, slot: 242, slots: 256 }],
+    ['mh', { hash: 'hsiphash', input: 0x0af4_0107 + 5555, slot: 1556, slots: 4093 }],
+    ['mh,mh-fallback', { hash: 'hsiphash', input: 0x0af4_0107, slots: 4093 }],
+  ])('--ipvs-scheduler %s: the hash input and its slot', async (ipvsScheduler, details) => {
+    const question = { proxyMode: 'ipvs', ipvsScheduler, from: '10.244.1.7:5555' };
+    expect(await ask(question)).toMatchObject({
+      explanation: {
+        verdict: 'forward',
+        steps: expect.arrayContaining([
+          expect.objectContaining({
+            text: 'hash',
+            details: expect.objectContaining(details) as object,
+          }),
+        ]) as object,
+      },
+    });
+  });
+
+  test.each(['lc', 'rr'])(
+    '--ipvs-scheduler %s: the counters of every real server',
+    async (ipvsScheduler) => {
+      const outcome = await ask({ proxyMode: 'ipvs', ipvsScheduler });
+      const steps = outcome.kind === 'explained' ? outcome.explanation.steps : [];
+      const compared = steps.filter(({ text }) => text === 'real server compared');
+      expect(compared.map(({ details }) => String(details?.['destination'])).toSorted()).toEqual([
+        '10.244.1.10:8080',
+        '10.244.2.10:8080',
+      ]);
+    },
+  );
 
   test.each([
     ['cluster-cidr=10.0.0.0/8', '10.244.2.20', false],
@@ -95,6 +138,7 @@ describe('explainFlow', () => {
     [{ to: '10.96.0.10:70000' }, '--to: port 70000 is out of range'],
     [{ from: 'client' }, '--from: "client" is no address'],
     [{ from: '2001:db8::1' }, '--from: "2001:db8::1" and "10.96.0.10:80" are of different IP'],
+    [{ detectLocal: 'bridge-interface' }, '--detect-local: bridge-interface needs a name'],
     [{ detectLocal: 'magic' }, '--detect-local: "magic" is no detector'],
     [{ detectLocal: 'cluster-cidr=10.0.0.0' }, '--detect-local: "10.0.0.0" is no block'],
     [{ nodePortAddresses: 'eth0' }, '--nodeport-addresses: "eth0" is no block'],

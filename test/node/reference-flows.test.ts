@@ -682,3 +682,213 @@ describe('load balancer addresses', () => {
     },
   ]);
 });
+
+describe('combinations', () => {
+  const nodeHint = (name: string) => ({
+    hints: { forNodes: [{ name }], forZones: [{ name: 'a' }] },
+  });
+  const sameNode = [
+    endpoint('10.0.1.1', 'here', 'ready', nodeHint('here')),
+    endpoint('10.0.2.2', 'far', 'ready', nodeHint('far')),
+  ];
+  const oneWithoutHint = [HINTED[0] ?? HERE, endpoint('10.0.2.2', 'far')];
+  const drainingWithHints = [
+    endpoint('10.0.1.1', 'here', 'terminating', hinted('b')),
+    endpoint('10.0.2.2', 'far', 'terminating', hinted('a')),
+  ];
+  const ranges = ['203.0.113.0/25'];
+  const clusterOnly: ServiceShape = { ...INTERNAL, externalTrafficPolicy: 'Local' };
+  const viaExternalIP: ServiceShape = { ...clusterOnly, externalIPs: [EXTERNAL_IP] };
+  const guardedLocal: World = {
+    shape: { ...ETP_LOCAL, loadBalancerSourceRanges: ranges },
+    endpoints: [FAR],
+  };
+  const relayed = { userspace: '1* 2*' };
+  run([
+    {
+      what: 'hints for nodes come before those for zones',
+      world: { endpoints: sameNode, zone: 'a' },
+      from: POD,
+      to: TO.clusterIP,
+      expected: { netfilter: '1', ipvs: '1', ...relayed },
+    },
+    {
+      what: 'one ready endpoint without a hint',
+      world: { endpoints: oneWithoutHint, zone: 'b' },
+      from: POD,
+      to: TO.clusterIP,
+      expected: all('1 2'),
+    },
+    {
+      what: 'hints, but a node without a zone',
+      world: { endpoints: HINTED },
+      from: POD,
+      to: TO.clusterIP,
+      expected: all('1 2'),
+    },
+    {
+      what: 'no hint for this zone',
+      world: { endpoints: HINTED, zone: 'c' },
+      from: POD,
+      to: TO.clusterIP,
+      expected: all('1 2'),
+    },
+    {
+      what: 'terminating ones regardless of hints',
+      world: { endpoints: drainingWithHints, zone: 'a' },
+      from: POD,
+      to: TO.clusterIP,
+      expected: { netfilter: '1 2', ipvs: '1 2', userspace: 'REJECT' },
+    },
+    {
+      what: 'published although not ready, and terminating',
+      world: {
+        endpoints: [
+          endpoint('10.0.1.1', 'here', 'ready', {
+            conditions: { ready: true, serving: false, terminating: true },
+          }),
+        ],
+      },
+      from: POD,
+      to: TO.clusterIP,
+      expected: all('1'),
+    },
+    {
+      what: 'eTP Local means nothing without external addresses',
+      world: { shape: clusterOnly },
+      from: OUTSIDE,
+      to: TO.clusterIP,
+      expected: all('1* 2*'),
+    },
+    {
+      what: 'eTP Local of a ClusterIP Service with external IPs',
+      world: { shape: viaExternalIP },
+      from: OUTSIDE,
+      to: TO.externalIP,
+      expected: { netfilter: '1', ipvs: '1', ...relayed },
+    },
+    {
+      what: 'ranges before eTP Local: a pod that is not listed',
+      world: guardedLocal,
+      from: POD,
+      to: TO.vip,
+      expected: { netfilter: 'DROP', ipvs: 'DROP', userspace: '2*' },
+    },
+    {
+      what: 'ranges and eTP Local, none here: a listed client',
+      world: guardedLocal,
+      from: OUTSIDE,
+      to: TO.vip,
+      expected: { netfilter: 'DROP', ipvs: '2', userspace: '2*' },
+    },
+    {
+      what: 'ranges and eTP Local, none here: the node port is open to pods',
+      world: guardedLocal,
+      from: POD,
+      to: TO.nodePort,
+      expected: { netfilter: '2', ipvs: '2', userspace: '2*' },
+    },
+    {
+      what: 'affinity does not change where a new client may go',
+      world: { shape: { ...LB, sessionAffinity: 'ClientIP' } },
+      from: POD,
+      to: TO.clusterIP,
+      expected: all('1 2'),
+    },
+    {
+      what: 'SCTP',
+      world: { shape: { ...LB, ports: [{ port: 80, protocol: 'SCTP' }] }, endpoints: [] },
+      from: POD,
+      to: `${TO.clusterIP}/sctp`,
+      expected: { netfilter: 'REJECT', ipvs: 'REJECT', userspace: 'PASS' },
+    },
+    {
+      what: 'bridge interface: what is not from a pod of this node',
+      world: { options: { detectLocal: parseDetectLocal('bridge-interface=cni0', undefined) } },
+      from: OUTSIDE,
+      to: TO.clusterIP,
+      expected: all('1* 2*'),
+    },
+    {
+      what: 'node CIDR: a pod of another node is not local',
+      world: {
+        shape: ETP_LOCAL,
+        options: { detectLocal: parseDetectLocal('node-cidr=10.0.1.0/24', undefined) },
+      },
+      from: '10.0.2.99',
+      to: TO.vip,
+      expected: { netfilter: '1', ipvs: '1', ...relayed },
+    },
+    {
+      what: 'listed loopback is 127.0.0.1, not the whole block',
+      world: { options: { nodePortAddresses: parseNodePortAddresses('127.0.0.0/8') } },
+      from: LOCALHOST,
+      to: `127.0.0.5:${NODE_PORT}`,
+      expected: all('PASS'),
+    },
+    {
+      what: 'a node port is not served at a Service address',
+      world: {},
+      from: POD,
+      to: `${CLUSTER_IP}:${NODE_PORT}`,
+      expected: { iptables: 'PASS', nftables: 'REJECT', ipvs: 'REJECT', userspace: 'PASS' },
+    },
+  ]);
+});
+
+describe('the other family', () => {
+  const POD6 = 'fd00:244:1::99';
+  const dual: ServiceShape = {
+    ...LB,
+    clusterIPs: [CLUSTER_IP, 'fd00:96::41'],
+    externalIPs: [EXTERNAL_IP, '2001:db8:99::11'],
+    ingress: [VIP, '2001:db8::4'],
+    loadBalancerSourceRanges: ['2001:db8:7::/48'],
+  };
+  const options = {
+    nodeIPs: [NODE_IP, 'fd00:18::2'],
+    detectLocal: parseDetectLocal('cluster-cidr=10.0.0.0/8,fd00:244::/32', undefined),
+  };
+
+  async function ask6(mode: ProxyModeName, from: string, to: string): Promise<unknown> {
+    const { verdict, endpoints } = await explainOffline(
+      {
+        services: [service(dual)],
+        slices: [
+          slice([HERE]),
+          slice([endpoint('fd00:244:1::1', 'here'), endpoint('fd00:244:2::2', 'far')], {
+            name: 'web-6',
+            addressType: 'IPv6',
+          }),
+        ],
+        nodes: [],
+        nodeName: 'here',
+        mode,
+        masqueradeAll: false,
+        localhostNodePorts: true,
+        nodePortAddresses: 'default',
+        serviceCIDRs: [],
+        ...options,
+      },
+      parseFlow(from, to),
+    );
+    return verdict === 'forward' ? endpoints.map(({ snat }) => snat) : verdict;
+  }
+
+  test.each<[string, string, string, unknown, unknown?]>([
+    ['a pod to the cluster IP', POD6, '[fd00:96::41]:80', [false, false]],
+    ['hairpin', 'fd00:244:1::1', '[fd00:96::41]:80', [true, false]],
+    ['from outside the ranges', '2001:db8:8::1', '[2001:db8::4]:80', 'drop', [true, true]],
+    ['from inside the ranges', '2001:db8:7::1', '[2001:db8::4]:80', [true, true]],
+    ['the external IP', '2001:db8:8::1', '[2001:db8:99::11]:80', [true, true]],
+    ['the node port', '2001:db8:8::1', `[fd00:18::2]:${NODE_PORT}`, [true, true]],
+    ['the node port on loopback', '::1', `[::1]:${NODE_PORT}`, 'pass'],
+    // Ranges of IPv6 say nothing about IPv4.
+    ['IPv4', BLOCKED, TO.vip, [true]],
+  ])('%s', async (_, from, to, expected, userspace) => {
+    for (const mode of ['iptables', 'nftables', 'ipvs'] as const)
+      expect([mode, await ask6(mode, from, to)]).toEqual([mode, expected]);
+    const relayed = Array.isArray(expected) ? expected.map(() => true) : expected;
+    expect(await ask6('userspace', from, to)).toEqual(userspace ?? relayed);
+  });
+});

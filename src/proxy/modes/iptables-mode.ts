@@ -28,6 +28,7 @@ const IPTABLES: NetfilterStyle = {
   unmatched,
   draw,
   traceRoute,
+  traceOdds,
   traceAffinity: (servicePort, endpoint, trace) =>
     trace.step('recent --rcheck: the client was sent here before', {
       list: endpointChain(servicePort.info.name, endpoint.key),
@@ -63,6 +64,16 @@ function draw(
       chain: endpointChain(servicePort.info.name, candidates[index]?.key ?? ''),
       probability,
       matched,
+    }),
+  );
+}
+
+function traceOdds(servicePort: ServicePort, candidates: readonly Endpoint[], trace: Trace): void {
+  candidates.forEach((endpoint, index) =>
+    trace.step(`statistic rule ${index + 1} of ${candidates.length}`, {
+      chain: endpointChain(servicePort.info.name, endpoint.key),
+      endpoint: endpoint.key,
+      probability: 1 / (candidates.length - index),
     }),
   );
 }

@@ -17,6 +17,7 @@ import { findFrontend } from './find-frontend.ts';
 import { GracefulTermination } from './graceful-termination.ts';
 import { IpvsBinding } from './ipvs-binding.ts';
 import { ipvsHairpin, ipvsRoute, ipvsStance, ipvsUnmatched } from './ipvs-route.ts';
+import { previewSchedule } from '../ipvs/preview-schedule.ts';
 import { DEFAULT_SCHEDULER, parseIpvsScheduler } from './ipvs-scheduler-setting.ts';
 import { traceIpvsSteps } from './ipvs-trace.ts';
 import type { ModeOptions } from './mode-options.ts';
@@ -126,6 +127,7 @@ export class IpvsMode implements ProxyMode {
         ? { persistentSeconds: servicePort.info.affinityTimeoutSeconds }
         : {}),
     });
+    if (trace !== undefined) this.#traceServers(flow, trace);
     const endpoints = equalShares(
       endpointsOf(servicePort, route),
       (endpoint) => route.masquerade || ipvsHairpin(this.#table, flow, endpoint),
@@ -165,6 +167,14 @@ export class IpvsMode implements ProxyMode {
         : ipvsRoute(this.#view, frontend, flow);
     if (trace !== undefined) traceRoute(frontend, flow, route, trace);
     return route;
+  }
+
+  /** What the scheduler would look at, without making a connection. */
+  #traceServers({ protocol, source, destination }: Flow, trace: Trace): void {
+    if (protocol === 'SCTP') return;
+    const service = this.director.service({ kind: 'address', protocol, ...destination });
+    if (service !== undefined)
+      traceIpvsSteps(previewSchedule(service, { source, destination }), trace);
   }
 
   #schedulerOf({ info }: ServicePort): string {

@@ -3,7 +3,10 @@ import type { DecisionStep } from '../ipvs/decision-trace.ts';
 
 /** Tells a director's steps one by one. */
 export function traceIpvsSteps(steps: readonly DecisionStep[], trace: Trace): void {
-  for (const { kind, ...details } of steps) trace.step(TEXTS[kind], details);
+  for (const { kind, ...details } of steps) {
+    const known = Object.entries(details).filter(([, value]) => value !== undefined);
+    trace.step(TEXTS[kind], Object.fromEntries(known));
+  }
 }
 
 const TEXTS: Readonly<Record<DecisionStep['kind'], string>> = {

@@ -36,6 +36,8 @@ export interface NetfilterStyle {
     trace: Trace | undefined,
   ): number;
   traceRoute(view: NodeView, frontend: Frontend, flow: Flow, route: Route, trace: Trace): void;
+  /** Tells each candidate's part in the draw that is not made. */
+  traceOdds(servicePort: ServicePort, candidates: readonly Endpoint[], trace: Trace): void;
   traceAffinity(servicePort: ServicePort, endpoint: Endpoint, trace: Trace): void;
   traceEndpoint(
     servicePort: ServicePort,
@@ -93,8 +95,10 @@ export class NetfilterMode implements ProxyMode {
     const timeout = servicePort.info.affinityTimeoutSeconds;
     if (timeout > 0)
       trace?.step('session affinity: a client returns to its endpoint', { seconds: timeout });
+    const candidates = endpointsOf(servicePort, route);
+    if (trace !== undefined) this.#style.traceOdds(servicePort, candidates, trace);
     const endpoints = equalShares(
-      endpointsOf(servicePort, route),
+      candidates,
       (endpoint) => route.masquerade || isHairpin(flow, endpoint),
     );
     return { verdict: 'forward', reason: '', endpoints };

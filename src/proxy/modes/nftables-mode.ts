@@ -34,6 +34,7 @@ const NFTABLES: Omit<NetfilterStyle, 'unmatched'> = {
   createMemory: () => new TimeoutSet(),
   draw,
   traceRoute,
+  traceOdds,
   traceAffinity: (servicePort, endpoint, trace) =>
     trace.step('the client is in an affinity set', {
       set: nftEndpointName('affinity', servicePort.info.name, endpoint),
@@ -86,6 +87,17 @@ function draw(
     value: index,
   });
   return index;
+}
+
+function traceOdds(servicePort: ServicePort, candidates: readonly Endpoint[], trace: Trace): void {
+  candidates.forEach((endpoint, value) =>
+    trace.step(`numgen random mod ${candidates.length} vmap`, {
+      value,
+      chain: nftEndpointName('endpoint', servicePort.info.name, endpoint),
+      endpoint: endpoint.key,
+      probability: 1 / candidates.length,
+    }),
+  );
 }
 
 function traceRoute(

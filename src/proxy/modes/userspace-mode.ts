@@ -91,6 +91,11 @@ export class UserspaceMode implements ProxyMode {
       return { verdict: 'pass', reason: REFUSAL.notOurs.reason, endpoints: [] };
     const ready = readyEndpoints(frontend.servicePort);
     trace?.step('userspace proxy: round robin over the ready endpoints', { usable: ready.length });
+    for (const { key } of ready)
+      trace?.step('round robin: in an order left to chance', {
+        endpoint: key,
+        probability: 1 / ready.length,
+      });
     if (ready.length === 0)
       return { verdict: 'reject', reason: NO_ENDPOINTS.reason, endpoints: [] };
     return { verdict: 'forward', reason: '', endpoints: equalShares(ready, () => true) };

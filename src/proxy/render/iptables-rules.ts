@@ -13,6 +13,7 @@ import {
   fromCidr,
   FROM_LOCAL,
   MARK_MASQ,
+  podMatches,
   recentMatch,
   statisticMatch,
   toAddress,
@@ -112,7 +113,10 @@ class ServicePortRules {
     const match = toFrontend(frontend, `${this.#name} cluster IP`);
     nat.append('KUBE-SERVICES', ...match, `-j ${chain}`);
     if (this.#view.context.masqueradeAll) nat.append(chain, ...match, MARK_MASQ);
-    else for (const pods of this.#podCIDRs()) nat.append(chain, `! ${pods}`, ...match, MARK_MASQ);
+    // iptables-save puts interfaces behind addresses.
+    else
+      for (const { notFrom } of this.#pods())
+        nat.append(chain, ...inOrder(notFrom, match), MARK_MASQ);
   }
 
   #captureExternal(frontend: Frontend): void {
@@ -157,10 +161,10 @@ class ServicePortRules {
     const chain = this.#chain('EXT');
     nat.chain(chain);
     if (info.externalPolicyLocal) {
-      for (const pods of this.#podCIDRs())
+      for (const { from } of this.#pods())
         nat.append(
           chain,
-          pods,
+          from,
           comment(`pod traffic for ${this.#name} external destinations`),
           `-j ${this.#chain('SVC')}`,
         );
@@ -246,10 +250,14 @@ class ServicePortRules {
     return this.#options.comments ? [comment(`${this.#name} -> ${endpoint.key}`)] : [];
   }
 
-  #podCIDRs(): string[] {
-    const cidrs = this.#view.context.detectLocal?.cidrs ?? [];
-    return cidrs.filter(({ family }) => family === this.#port.info.family).map(fromCidr);
+  #pods(): ReturnType<typeof podMatches> {
+    return podMatches(this.#view.context.detectLocal, this.#port.info.family);
   }
+}
+
+/** A match on the sender before one on a frontend, but an interface behind the frontend's address. */
+function inOrder(sender: string, [address = '', ...rest]: readonly string[]): string[] {
+  return sender.includes('-i ') ? [address, sender, ...rest] : [sender, address, ...rest];
 }
 
 function reachable(cluster: readonly Endpoint[], local: readonly Endpoint[]): Endpoint[] {

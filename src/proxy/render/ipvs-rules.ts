@@ -4,7 +4,7 @@ import { IPVS_NODE_PORTS } from '../modes/ipvs-mode.ts';
 import { type NodeContext, NodeView } from '../node-context.ts';
 import type { IptablesTables } from './iptables-skeleton.ts';
 import { type IpsetName, ipsetName, type Ipsets, ipvsIpsets } from './ipvs-ipsets.ts';
-import { comment, fromCidr, MARK_MASQ, TO_LOCAL } from './rule-parts.ts';
+import { comment, MARK_MASQ, podMatches, TO_LOCAL } from './rule-parts.ts';
 import { RuleTable } from './rule-table.ts';
 
 const MARK = '0x4000/0x4000';
@@ -140,11 +140,10 @@ function writeClusterIPs(
   const inSet = inSetsOf(family);
   const text = comment(COMMENTS['KUBE-CLUSTER-IP']);
   const dialled = inSet('KUBE-CLUSTER-IP', 'dst,dst');
-  const pods = (context.detectLocal?.cidrs ?? []).filter((cidr) => cidr.family === family);
+  const pods = podMatches(context.detectLocal, family);
   if (context.masqueradeAll) nat.append('KUBE-SERVICES', text, dialled, MARK_MASQ);
   else if (pods.length > 0)
-    for (const cidr of pods)
-      nat.append('KUBE-SERVICES', `! ${fromCidr(cidr)}`, text, dialled, MARK_MASQ);
+    for (const { notFrom } of pods) nat.append('KUBE-SERVICES', notFrom, text, dialled, MARK_MASQ);
   // The node's own packets, which have the address of kube-ipvs0 that they are sent to.
   else nat.append('KUBE-SERVICES', text, inSet('KUBE-CLUSTER-IP', 'src,dst'), MARK_MASQ);
 }

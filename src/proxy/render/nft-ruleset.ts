@@ -95,8 +95,8 @@ class ServiceChains {
     const to = `${this.#ip} daddr ${this.#port.info.clusterIP}`;
     if (this.#view.context.masqueradeAll) this.#nft.rule(chain, to, 'jump mark-for-masquerade');
     else
-      for (const pods of this.#podCIDRs())
-        this.#nft.rule(chain, to, `${this.#ip} saddr != ${pods}`, 'jump mark-for-masquerade');
+      for (const { notFrom } of this.#pods())
+        this.#nft.rule(chain, to, notFrom, 'jump mark-for-masquerade');
   }
 
   #writeExternal(): void {
@@ -109,13 +109,8 @@ class ServiceChains {
       return;
     }
     const service = `goto ${this.#chain('service')}`;
-    for (const pods of this.#podCIDRs())
-      this.#nft.rule(
-        chain,
-        `${this.#ip} saddr ${pods}`,
-        service,
-        'comment "short-circuit pod traffic"',
-      );
+    for (const { from } of this.#pods())
+      this.#nft.rule(chain, from, service, 'comment "short-circuit pod traffic"');
     const local = 'fib saddr type local';
     this.#nft.rule(chain, local, 'jump mark-for-masquerade comment "masquerade local traffic"');
     this.#nft.rule(chain, local, service, 'comment "short-circuit local traffic"');
@@ -157,9 +152,21 @@ class ServiceChains {
     this.#nft.rule(chain, `meta l4proto ${info.protocol.toLowerCase()} dnat to ${target}`);
   }
 
-  #podCIDRs(): string[] {
-    const cidrs = this.#view.context.detectLocal?.cidrs ?? [];
-    return cidrs.filter(({ family }) => family === this.#port.info.family).map(formatCidr);
+  /** What matches packets of pods, and what matches all others; none without a detector. */
+  #pods(): { readonly from: string; readonly notFrom: string }[] {
+    const detector = this.#view.context.detectLocal;
+    if (detector?.interfaceName !== undefined) {
+      const wildcard = detector.mode === 'InterfaceNamePrefix' ? '*' : '';
+      const name = `"${detector.interfaceName}${wildcard}"`;
+      return [{ from: `iifname ${name}`, notFrom: `iifname != ${name}` }];
+    }
+    return (detector?.cidrs ?? [])
+      .filter(({ family }) => family === this.#port.info.family)
+      .map(formatCidr)
+      .map((block) => ({
+        from: `${this.#ip} saddr ${block}`,
+        notFrom: `${this.#ip} saddr != ${block}`,
+      }));
   }
 }
 

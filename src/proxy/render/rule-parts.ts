@@ -1,5 +1,7 @@
+import type { IpFamilyName } from '../../api/types/core.ts';
 import { type Cidr, formatCidr } from '../../base/ip.ts';
 import type { Frontend } from '../../services/routing-table.ts';
+import type { LocalDetector } from '../node-context.ts';
 
 // Matches and targets in the spelling and order of iptables-save.
 
@@ -9,6 +11,22 @@ export function comment(text: string): string {
 
 export function fromCidr(cidr: Cidr): string {
   return `-s ${formatCidr(cidr)}`;
+}
+
+/** What matches packets of pods, and what matches all others; none without a detector (LocalTrafficDetector). */
+export function podMatches(
+  detector: LocalDetector | undefined,
+  family: IpFamilyName,
+): { readonly from: string; readonly notFrom: string }[] {
+  if (detector?.interfaceName !== undefined) {
+    const wildcard = detector.mode === 'InterfaceNamePrefix' ? '+' : '';
+    const match = `-i ${detector.interfaceName}${wildcard}`;
+    return [{ from: match, notFrom: `! ${match}` }];
+  }
+  return (detector?.cidrs ?? [])
+    .filter((cidr) => cidr.family === family)
+    .map(fromCidr)
+    .map((match) => ({ from: match, notFrom: `! ${match}` }));
 }
 
 export function toAddress(address: string): string {

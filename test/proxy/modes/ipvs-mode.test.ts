@@ -202,3 +202,21 @@ describe('ipvs mode', () => {
     expect(mode.decide(flow()).kind).toBe('reject');
   });
 });
+
+test('asking where a flow may go changes nothing of where the next one goes', () => {
+  for (const scheduler of ['rr', 'wrr', 'lblc', 'twos', 'mh', 'lc']) {
+    const annotations = { 'podwire.io/ipvs-scheduler': scheduler };
+    const addresses = ['10.244.1.1', '10.244.1.2', '10.244.1.3'];
+    const run = (asking: boolean): string[] => {
+      nextPort = 50_000;
+      const { mode } = setUp({ annotations }, addresses);
+      return Array.from({ length: 9 }, () => {
+        if (asking) mode.reach(flow(), { step: () => {} });
+        else flow();
+        const decision = mode.decide(flow());
+        return decision.kind === 'forward' ? decision.endpoint.address : decision.kind;
+      });
+    };
+    expect([scheduler, run(true)]).toEqual([scheduler, run(false)]);
+  }
+});

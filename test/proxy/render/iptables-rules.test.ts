@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { nodeContext } from '../../../src/proxy/node-context.ts';
 import { iptablesRules } from '../../../src/proxy/render/iptables-rules.ts';
 import { renderIptablesSave } from '../../../src/proxy/render/iptables-save.ts';
+import { renderNftRuleset } from '../../../src/proxy/render/nft-ruleset.ts';
 import { buildRoutingTable } from '../../../src/services/routing-state.ts';
 import { cidr } from '../../ipam/addresses.ts';
 import { endpoint, service, type ServiceShape, slice } from '../../services/objects.ts';
@@ -83,5 +84,31 @@ describe('iptables rules', () => {
   ])('with %i endpoints in all, comments on service chains: %s', (count, comments) => {
     const text = renderIptablesSave(rulesFor({}, count), new Date(0));
     expect(/^-A KUBE-SEP-.*--comment/m.test(text)).toBe(comments);
+  });
+});
+
+describe('pods told by their interface', () => {
+  const shape: ServiceShape = { ...LB, externalTrafficPolicy: 'Local' };
+  const table = buildRoutingTable(
+    { nodeName: 'here', zone: '' },
+    { services: [service(shape)], slices: [slice([endpoint('10.1.1.1', 'here')])] },
+  );
+
+  test.each([
+    ['BridgeInterface', 'cni0', '-i cni0', 'iifname "cni0"'],
+    ['InterfaceNamePrefix', 'veth', '-i veth+', 'iifname "veth*"'],
+  ] as const)('%s', (mode, interfaceName, match, nftMatch) => {
+    const detecting = nodeContext({
+      nodeIPs: ['192.168.0.2'],
+      detectLocal: { mode, interfaceName, cidrs: [] },
+    });
+    const text = renderIptablesSave(iptablesRules(table, detecting), new Date(0));
+    expect(text).toMatch(new RegExp(`-A KUBE-EXT-\\w+ ${match.replace('+', '\\+')} -m comment`));
+    expect(text).toContain(`-d 10.96.0.10/32 ! ${match} -p tcp -m comment`);
+    const ruleset = renderNftRuleset(table, detecting);
+    expect(ruleset).toContain(`${nftMatch} goto service-`);
+    expect(ruleset).toContain(
+      `ip daddr 10.96.0.10 ${nftMatch.replace('iifname', 'iifname !=')} jump mark-for-masquerade`,
+    );
   });
 });

@@ -11,6 +11,16 @@ export function explainWalk(
   reason: string,
   load?: Load,
 ): void {
+  explainCandidates(trace, destinations, load);
+  explainChoice(trace, chosen, reason);
+}
+
+/** Notes every destination with what is compared of it. */
+export function explainCandidates(
+  trace: DecisionTrace,
+  destinations: Iterable<Destination>,
+  load?: Load,
+): void {
   for (const destination of destinations)
     trace.push({
       kind: 'candidate',
@@ -21,7 +31,6 @@ export function explainWalk(
       load: load?.(destination),
       usable: destination.usable,
     });
-  explainChoice(trace, chosen, reason);
 }
 
 /** Notes the outcome, without the destinations it was chosen from. */
