@@ -16,6 +16,8 @@ export interface TcpStreamOptions {
 
 /** Small chunks are joined up to this before they are pushed: a push costs more than a copy. */
 const JOIN_BYTES = 64 * 1024;
+/** From here on a copy costs more. */
+const LARGE_BYTES = 16 * 1024;
 
 /** `code` of the error a stream is destroyed with, as net.Socket would have it. */
 const ERROR_CODES: Readonly<Record<Exclude<CloseReason, 'closed' | 'aborted'>, string>> = {
@@ -175,7 +177,7 @@ export class TcpStream extends Duplex {
   #readJoined(): Buffer | undefined {
     const first = this.#socket.read();
     if (first === undefined) return undefined;
-    if (this.#socket.readableBytes === 0 || first.length >= JOIN_BYTES) return asBuffer(first);
+    if (this.#socket.readableBytes === 0 || first.length >= LARGE_BYTES) return asBuffer(first);
     const chunks = [first];
     let bytes = first.length;
     while (bytes < JOIN_BYTES) {

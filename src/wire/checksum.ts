@@ -16,9 +16,9 @@ const SLAB_BYTES = 128 * 1024;
  * 32-bit views of the last two slabs seen. Creating a view costs about a quarter of summing 1,448 bytes,
  * and a link has two ends, each with its slab.
  */
-const recentViews: { buffer: ArrayBufferLike | undefined; words: Int32Array }[] = [
-  { buffer: undefined, words: new Int32Array(0) },
-  { buffer: undefined, words: new Int32Array(0) },
+const recentViews: { buffer: ArrayBufferLike | undefined; words: Uint32Array }[] = [
+  { buffer: undefined, words: new Uint32Array(0) },
+  { buffer: undefined, words: new Uint32Array(0) },
 ];
 let oldestView = 0;
 
@@ -92,27 +92,40 @@ function sumWordwise(bytes: Uint8Array, from: number, to: number): number {
     ends += readUint16(bytes, from);
     at += 2;
   }
-  let low = 0;
-  let high = 0;
-  const lastWord = end >> 2;
-  for (let index = at >> 2; index < lastWord; index += 1) {
-    const word = words[index] as number;
-    low += word & 0xffff;
-    high += word >>> 16;
-  }
+  const middle = sumWords(words, at >> 2, end >> 2);
   let tail = to - (end & 3);
   if (tail + 1 < to) {
     ends += readUint16(bytes, tail);
     tail += 2;
   }
   if (tail < to) ends += (bytes[tail] as number) << 8;
-  const middle = fold(low + high);
   return fold(ends + (LITTLE_ENDIAN ? ((middle & 0xff) << 8) | (middle >>> 8) : middle));
 }
 
-function wordsOf(buffer: ArrayBufferLike): Int32Array {
+/**
+ * The folded sum of whole words. As doubles, which hold 2^21 of them exactly and need no overflow checks: half the
+ * time of adding 16-bit halves.
+ */
+function sumWords(words: Uint32Array, from: number, to: number): number {
+  let even = 0;
+  let odd = 0;
+  let index = from;
+  for (const last = to - 7; index < last; index += 8) {
+    even += (words[index] as number) + (words[index + 1] as number);
+    odd += (words[index + 2] as number) + (words[index + 3] as number);
+    even += (words[index + 4] as number) + (words[index + 5] as number);
+    odd += (words[index + 6] as number) + (words[index + 7] as number);
+  }
+  for (; index < to; index += 1) even += words[index] as number;
+  // 2^16 is 1 in this arithmetic, and so is 2^32.
+  const sum = even + odd;
+  const high = Math.floor(sum / 2 ** 32);
+  return fold(fold(sum >>> 0) + high);
+}
+
+function wordsOf(buffer: ArrayBufferLike): Uint32Array {
   for (const view of recentViews) if (view.buffer === buffer) return view.words;
-  const words = new Int32Array(buffer, 0, buffer.byteLength >> 2);
+  const words = new Uint32Array(buffer, 0, buffer.byteLength >> 2);
   const slot = recentViews[oldestView];
   if (buffer.byteLength >= SLAB_BYTES && slot !== undefined) {
     slot.buffer = buffer;
