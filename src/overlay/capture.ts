@@ -73,10 +73,11 @@ export function innerTap(capture: Capture): VtepTap {
   const inner = (datagram: Uint8Array): Uint8Array => datagram.subarray(VXLAN_HEADER_BYTES);
   return {
     sent: (_peer, datagram) => capture.frame(inner(datagram), 'outbound'),
-    received: (_peer, datagram) => capture.frame(inner(datagram), 'inbound'),
-    dropped: (reason, datagram) => {
+    received: (_peer, datagram, dropped) =>
+      capture.frame(inner(datagram), 'inbound', commentOn(dropped)),
+    dropped: (reason, datagram, { direction }) => {
       if (datagram.length > VXLAN_HEADER_BYTES)
-        capture.frame(inner(datagram), 'outbound', `dropped: ${reason}`);
+        capture.frame(inner(datagram), direction, commentOn(reason));
     },
   };
 }
@@ -103,15 +104,24 @@ export function outerTap(capture: Capture, local: IpAddress, port = 4789): VtepT
       const frame = outer(local, peer, datagram);
       if (frame !== undefined) capture.frame(frame, 'outbound');
     },
-    received: (peer, datagram) => {
+    received: (peer, datagram, dropped) => {
       const frame = outer(peer, local, datagram);
-      if (frame !== undefined) capture.frame(frame, 'inbound');
+      if (frame !== undefined) capture.frame(frame, 'inbound', commentOn(dropped));
     },
-    dropped: (reason, datagram) => {
-      const frame = datagram.length === 0 ? undefined : outer(local, local, datagram);
-      if (frame !== undefined) capture.frame(frame, 'outbound', `dropped: ${reason}`);
+    dropped: (reason, datagram, { direction, peer = NOBODY }) => {
+      if (datagram.length === 0) return;
+      const frame =
+        direction === 'outbound' ? outer(local, peer, datagram) : outer(peer, local, datagram);
+      if (frame !== undefined) capture.frame(frame, direction, commentOn(reason));
     },
   };
+}
+
+/** What is sent to a MAC that no entry has goes nowhere. */
+const NOBODY: IpAddress = { family: 'IPv4', value: 0 };
+
+function commentOn(dropped: string | undefined): string | undefined {
+  return dropped === undefined ? undefined : `dropped: ${dropped}`;
 }
 
 function nanoseconds(ms: number): bigint {

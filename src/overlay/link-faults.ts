@@ -25,6 +25,8 @@ export interface LinkFaults {
   readonly isPartitioned?: boolean;
   /** IPv4 packets above this vanish without an ICMP message. */
   readonly blackHoleMtuBytes?: number;
+  /** UDP to these ports vanishes: all frames where one is the tunnel's own, as behind a firewall, else what is inside. */
+  readonly blockedUdpPorts?: readonly number[];
   /** TCP and UDP leave with the pseudo-header sum only, as from a kernel with checksum offload. */
   readonly leavesChecksumsPartial?: boolean;
 }
@@ -32,6 +34,7 @@ export interface LinkFaults {
 export type LinkLossReason =
   | 'fault-partition'
   | 'fault-black-hole'
+  | 'fault-port-blocked'
   | 'fault-loss'
   | 'fault-queue-full';
 
@@ -62,12 +65,15 @@ const AMOUNTS = ['delayMs', 'jitterMs', 'reorderDelayMs', 'queueBytes'] as const
  */
 export class FaultyLink {
   readonly #random: Random;
+  readonly #tunnelPort: number;
   #faults: LinkFaults = {};
   #busyUntil = 0;
   #lastArrivalAt = 0;
 
-  constructor(random: Random, faults: LinkFaults = {}) {
+  /** `tunnelPort`: the UDP port that the frames are carried to, if any. */
+  constructor(random: Random, faults: LinkFaults = {}, tunnelPort = 0) {
     this.#random = random;
+    this.#tunnelPort = tunnelPort;
     this.faults = faults;
   }
 
@@ -84,7 +90,9 @@ export class FaultyLink {
   /** Sends a packet whose Ethernet header starts at `frameAt`. Never writes to it. */
   send(now: number, packet: Uint8Array, frameAt = 0): FrameFate {
     const faults = this.#faults;
-    const reason = this.#loses(now, packet.length - frameAt);
+    const reason = this.#isBlocked(packet, frameAt)
+      ? 'fault-port-blocked'
+      : this.#loses(now, packet.length - frameAt);
     if (reason !== undefined) return { kind: 'dropped', reason };
     const departsAt = this.#transmit(now, packet.length - frameAt);
     const damaged = this.#damage(packet, frameAt);
@@ -92,6 +100,12 @@ export class FaultyLink {
     if (this.#happens(faults.duplicateFraction))
       arrivals.push({ atMs: this.#arrivalOf(departsAt), packet: damaged });
     return { kind: 'delivered', arrivals };
+  }
+
+  #isBlocked(packet: Uint8Array, frameAt: number): boolean {
+    const { blockedUdpPorts: ports } = this.#faults;
+    if (ports === undefined) return false;
+    return ports.includes(this.#tunnelPort) || ports.includes(udpPortOf(packet, frameAt));
   }
 
   #loses(now: number, frameBytes: number): LinkLossReason | undefined {
@@ -143,7 +157,8 @@ export class FaultyLink {
   }
 }
 
-function checkFaults(faults: LinkFaults): void {
+/** Throws a RangeError that names the field. */
+export function checkFaults(faults: LinkFaults): void {
   for (const field of FRACTIONS) {
     const value = faults[field] ?? 0;
     if (!(value >= 0 && value <= 1)) throw new RangeError(`${field} ${value} is outside 0..1`);
@@ -152,6 +167,9 @@ function checkFaults(faults: LinkFaults): void {
     const value = faults[field] ?? 0;
     if (!(value >= 0)) throw new RangeError(`${field} ${value} is negative`);
   }
+  for (const port of faults.blockedUdpPorts ?? [])
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw new RangeError(`blockedUdpPorts ${port} is no port`);
   const rate = faults.rateBitsPerSecond;
   if (rate !== undefined && !(rate > 0))
     throw new RangeError(`rateBitsPerSecond ${rate} must be above 0`);
@@ -161,6 +179,15 @@ const CHECKSUM_AT: Readonly<Record<number, number>> = {
   [IpProtocol.tcp]: 16,
   [IpProtocol.udp]: 6,
 };
+
+/** The destination port of a UDP packet; 0 for anything else and for later fragments. */
+function udpPortOf(packet: Uint8Array, frameAt: number): number {
+  const ipAt = frameAt + ETHERNET_HEADER_BYTES;
+  if (readUint16(packet, ipAt - 2) !== EtherType.ipv4 || packet[ipAt + 9] !== IpProtocol.udp)
+    return 0;
+  const isLaterFragment = (readUint16(packet, ipAt + 6) & 0x1fff) !== 0;
+  return isLaterFragment ? 0 : readUint16(packet, ipAt + ((packet[ipAt] as number) & 15) * 4 + 2);
+}
 
 /** In place; frames without an unfragmented TCP or UDP packet stay as they are. */
 function leaveChecksumPartial(packet: Uint8Array, frameAt: number): void {

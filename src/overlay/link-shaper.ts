@@ -19,12 +19,19 @@ interface Link {
 export class LinkShaper implements LinkHook {
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #tunnelPort: number;
   readonly #faults = new Map<string, LinkFaults>();
   readonly #links = new Map<string, Link>();
 
-  constructor(options: { readonly clock: Clock; readonly random: Random }) {
+  /** `tunnelPort`: the VTEP's, for faults that block it. */
+  constructor(options: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly tunnelPort?: number;
+  }) {
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#tunnelPort = options.tunnelPort ?? 0;
   }
 
   /** True while no link has a fault: then the hook may be left out. */
@@ -91,7 +98,8 @@ export class LinkShaper implements LinkHook {
   #linkOf(key: string): Link {
     const existing = this.#links.get(key);
     if (existing !== undefined) return existing;
-    const faulty = new FaultyLink(this.#random.fork(key), this.#faultsOf(key) ?? {});
+    const faults = this.#faultsOf(key) ?? {};
+    const faulty = new FaultyLink(this.#random.fork(key), faults, this.#tunnelPort);
     const link = { faulty, line: new DelayLine(this.#clock) };
     this.#links.set(key, link);
     return link;

@@ -1,62 +1,30 @@
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../base/clock.ts';
-import { type Cidr, cidrContains, formatHostPort, type IpAddress, parseIpv4 } from '../base/ip.ts';
+import { type Cidr, cidrContains, formatHostPort, parseIpv4 } from '../base/ip.ts';
 import { Lifetime, type Resource } from '../base/lifetime.ts';
-import type { Logger } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
 import type { DropReason } from '../netstack/drop-log.ts';
 import type { InterfaceCounters, NetInterface } from '../netstack/ip/net-interface.ts';
 import type { ConnectOutcome } from '../netstack/tcp/tcp-layer.ts';
-import type { TcpConfig } from '../netstack/tcp/tcp-config.ts';
 import { TcpStream } from '../netstack/tcp-stream.ts';
-import type { MacAddress } from '../wire/mac.ts';
-import { VXLAN_HEADER_BYTES } from '../wire/vxlan.ts';
 import { type DatagramChannel, openChannel } from './datagram-channel.ts';
-import { desiredEntries, type LocalNode, vxlanDevice } from './desired-entries.ts';
+import { desiredEntries, type LocalNode } from './desired-entries.ts';
+import { FaultPlan, type PlannedFaults } from './fault-plan.ts';
 import { failedStream } from './failed-stream.ts';
 import type { RouteEntry } from './forwarding-entries.ts';
 import type { Lease } from './lease.ts';
-import type { LinkFaults } from './link-faults.ts';
-import { type LinkDirection, LinkShaper } from './link-shaper.ts';
+import { checkFaults, type LinkFaults } from './link-faults.ts';
+import type { LinkDirection } from './link-shaper.ts';
 import { overlayMtu } from './mtu.ts';
-import type { NetConf } from './net-conf.ts';
 import { type OverlayChanges, OverlayTables } from './overlay-tables.ts';
-import { type PodDatagramCounters, type PodDatagramDialer, PodDatagrams } from './pod-datagrams.ts';
-import { type PodDialer, PodGate, type PodGateCounters } from './pod-gate.ts';
+import type { OverlayNodeOptions } from './overlay-options.ts';
+import { openTunnel, type Tunnel } from './overlay-tunnel.ts';
+import type { PodDatagramCounters } from './pod-datagrams.ts';
+import type { PodGateCounters } from './pod-gate.ts';
 import { RouteLookup } from './route-lookup.ts';
-import { StackDriver } from './stack-driver.ts';
 import { applyToStack } from './stack-routes.ts';
-import { Vtep } from './vtep.ts';
+import type { Vtep } from './vtep.ts';
 import type { VtepDropReason } from './vtep-drops.ts';
 import { generateVtepMac } from './vtep-mac.ts';
 import type { PeerCounters } from './vtep-peer.ts';
-
-export interface OverlayNodeOptions {
-  readonly name: string;
-  /** IPv4. Its VTEP is there, on the port of net-conf.json. */
-  readonly publicIp: IpAddress;
-  /** The node's pods, IPv4. */
-  readonly subnet: Cidr;
-  readonly conf: NetConf;
-  /** What is on the link of the public address, for DirectRouting and host-gw. */
-  readonly underlayNetworks: readonly Cidr[];
-  /** Default `eth0`; only shown. */
-  readonly underlayDevice?: string;
-  /** Of the underlay: 1500 as on most networks, 65,536 as loopback has it. */
-  readonly underlayMtu: number;
-  /** The MAC that the node had before, if any: keeping it spares its peers a change. */
-  readonly vtepMac?: MacAddress | undefined;
-  readonly dialPod: PodDialer;
-  readonly dialPodDatagrams: PodDatagramDialer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly tcp?: Partial<TcpConfig>;
-  /** Take inner checksums that a kernel left to hardware that is not there. Default false: dropped, counted. */
-  readonly acceptPartialChecksums?: boolean;
-  /** Drop what comes from hosts that no lease names. Default false, as a kernel does. */
-  readonly checkPeers?: boolean;
-}
 
 /** How this node reaches an address. */
 export type Reach =
@@ -84,16 +52,6 @@ const CONNECT_ERRORS: Readonly<Record<Exclude<ConnectOutcome['kind'], 'connectin
   'too-many-connections': 'EMFILE',
 };
 
-/** The vxlan device of a node with the stack behind it; absent with host-gw. */
-interface Tunnel {
-  readonly device: NetInterface;
-  readonly driver: StackDriver;
-  readonly vtep: Vtep;
-  readonly gate: PodGate;
-  readonly datagrams: PodDatagrams;
-  readonly shaper: LinkShaper;
-}
-
 /**
  * The overlay of one node: its tables, its userspace stack and its VTEP. Connections to pods of other nodes go out by
  * {@link connect}; connections from there are dialled on to this node's pods. Owns everything that it opens.
@@ -111,6 +69,8 @@ export class OverlayNode implements Resource {
   readonly #pods: Set<number>;
   /** Outgoing connections, to be ended with the node. */
   readonly #streams = new Set<Duplex>();
+  readonly #faults = new FaultPlan();
+  #leases: readonly Lease[] = [];
   #routes = new RouteLookup([]);
   #problems: readonly string[] = [];
 
@@ -149,7 +109,7 @@ export class OverlayNode implements Resource {
       const ipv4 = { ...part, vtep: { vni: backend.vni, mac } };
       const lease = { node: options.name, backendType: backend.type, ipv4 };
       const pods = new Set<number>();
-      const tunnel = await openTunnel(options, lifetime, mac, pods);
+      const tunnel = await openTunnel(options, backend, lifetime, mac, pods);
       return new OverlayNode(options, lifetime, lease, tunnel, pods);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
@@ -176,6 +136,7 @@ export class OverlayNode implements Resource {
   setLeases(leases: readonly Lease[]): OverlayChanges {
     const wanted = desiredEntries(this.#localNode(), leases);
     this.#report(wanted.problems);
+    this.#leases = leases;
     const changes = this.tables.reconcile(wanted);
     const routes = [...this.tables.routes.entries.values()];
     this.#routes = new RouteLookup(routes);
@@ -185,6 +146,7 @@ export class OverlayNode implements Resource {
         [...this.tables.fdb.entries.values()].filter((entry) => entry.device === device.name),
       );
       applyToStack(driver.stack, new Map([[device.name, device]]), changes);
+      this.#applyFaults();
     }
     return changes;
   }
@@ -262,14 +224,23 @@ export class OverlayNode implements Resource {
   }
 
   /**
-   * What is wrong with the link to or from a node (by its public address) or, for `*`, with all others; undefined heals
-   * it. Throws a RangeError that names the field. No effect with host-gw, which has no link of its own.
+   * What is wrong with the link to or from a node or, for {@link EVERY_NODE}, with all others; undefined heals it.
+   * Throws a RangeError that names the field. No effect with host-gw, which has no link of its own.
    */
-  setFaults(peer: string, direction: LinkDirection, faults: LinkFaults | undefined): void {
-    if (this.#tunnel === undefined) return;
-    const { shaper, vtep } = this.#tunnel;
-    shaper.setFaults(peer, direction, faults);
-    vtep.setHook(shaper.isIdle ? undefined : shaper);
+  setFaults(node: string, direction: LinkDirection, faults: LinkFaults | undefined): void {
+    if (faults !== undefined) checkFaults(faults);
+    this.#faults.set(node, direction, faults);
+    this.#applyFaults();
+  }
+
+  /** Heals every link. */
+  clearFaults(): void {
+    this.#faults.clear();
+    this.#applyFaults();
+  }
+
+  faults(): PlannedFaults[] {
+    return this.#faults.list();
   }
 
   counters(): OverlayCounters {
@@ -296,6 +267,13 @@ export class OverlayNode implements Resource {
     return this.#lifetime[Symbol.asyncDispose]();
   }
 
+  #applyFaults(): void {
+    if (this.#tunnel === undefined) return;
+    const { shaper, vtep } = this.#tunnel;
+    this.#faults.apply(shaper, this.#leases);
+    vtep.setHook(shaper.isIdle ? undefined : shaper);
+  }
+
   #localNode(): LocalNode {
     const { conf, underlayNetworks, underlayDevice = 'eth0' } = this.#options;
     return { lease: this.lease, conf, underlayDevice, underlayNetworks };
@@ -317,58 +295,6 @@ export class OverlayNode implements Resource {
   #failed(code: string, target: { readonly address: string; readonly port: number }): Duplex {
     return failedStream(code, `connect ${code} ${formatHostPort(target.address, target.port)}`);
   }
-}
-
-async function openTunnel(
-  options: OverlayNodeOptions,
-  lifetime: Lifetime,
-  mac: MacAddress,
-  pods: ReadonlySet<number>,
-): Promise<Tunnel> {
-  const { conf, clock, publicIp, subnet, dialPod, dialPodDatagrams } = options;
-  if (conf.backend.type !== 'vxlan') throw new TypeError('only vxlan has a tunnel');
-  const { vni, port, learning } = conf.backend;
-  const driver = new StackDriver({
-    clock,
-    random: options.random.fork('stack'),
-    emit: (netInterface, packet) => {
-      if (netInterface === device) vtep.send(packet);
-    },
-    ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
-  });
-  const device = driver.stack.addInterface({
-    name: vxlanDevice(vni),
-    mac,
-    mtuBytes: overlayMtu(conf.backend, options.underlayMtu),
-    headroomBytes: VXLAN_HEADER_BYTES,
-    acceptPartialChecksums: options.acceptPartialChecksums ?? false,
-  });
-  driver.stack.addAddress(Number(subnet.base));
-  const isPod = (address: number): boolean => pods.has(address);
-  const gate = new PodGate({ driver, netInterface: device, clock, dialPod, isPod });
-  const datagrams = new PodDatagrams({ driver, clock, dialPodDatagrams, isPod });
-  const shaper = new LinkShaper({ clock, random: options.random.fork('faults') });
-  const vtep = await Vtep.open({
-    address: publicIp,
-    port,
-    vni,
-    clock,
-    learning,
-    checkPeers: options.checkPeers ?? false,
-    onFrame: (bytes, from, to) => {
-      if (gate.intercept(bytes, from, to)) return;
-      datagrams.look(bytes, from, to);
-      driver.process(device, bytes, from, to);
-    },
-  });
-  lifetime.own(vtep);
-  lifetime.defer(() => driver.end());
-  lifetime.defer(() => {
-    gate.end();
-    datagrams.end();
-    shaper.end();
-  });
-  return { device, driver, vtep, gate, datagrams, shaper };
 }
 
 function cidrContainsText(cidr: Cidr, address: string): boolean {

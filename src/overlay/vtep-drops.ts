@@ -1,3 +1,5 @@
+import type { IpAddress } from '../base/ip.ts';
+import type { PacketDirection } from '../wire/pcapng.ts';
 import type { VxlanError } from '../wire/vxlan.ts';
 import type { LinkLossReason } from './link-faults.ts';
 
@@ -24,8 +26,18 @@ export type VtepDropReason =
   /** Either way: by a fault that somebody asked for. */
   | LinkLossReason;
 
-/** Sees every dropped frame, from the VXLAN header on. */
-export type VtepDropObserver = (reason: VtepDropReason, datagram: Uint8Array) => void;
+/** Where a frame was going; the peer is unknown where no entry names one. */
+export interface DropPlace {
+  readonly direction: PacketDirection;
+  readonly peer: IpAddress | undefined;
+}
+
+/** Sees every dropped frame, from the VXLAN header on; empty where the system lost it and does not say which. */
+export type VtepDropObserver = (
+  reason: VtepDropReason,
+  datagram: Uint8Array,
+  place: DropPlace,
+) => void;
 
 /** The one way for a VTEP to drop a frame. */
 export class VtepDrops {
@@ -36,9 +48,9 @@ export class VtepDrops {
     this.#observer = observer;
   }
 
-  drop(reason: VtepDropReason, datagram: Uint8Array): void {
+  drop(reason: VtepDropReason, datagram: Uint8Array, place: DropPlace): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    this.#observer?.(reason, datagram);
+    this.#observer?.(reason, datagram, place);
   }
 
   /** Every reason seen. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:dgram';
 import { errorCode } from '../base/errors.ts';
 import { formatIp, type IpAddress } from '../base/ip.ts';
 import { closeUdp, createUdpSocket } from './udp-socket.ts';
-import type { VtepDropReason, VtepDrops } from './vtep-drops.ts';
+import type { DropPlace, VtepDropReason, VtepDrops } from './vtep-drops.ts';
 
 export interface PeerCounters {
   sentFrames: number;
@@ -38,6 +38,7 @@ export class VtepPeer {
   };
   readonly #socket: Socket;
   readonly #drops: VtepDrops;
+  readonly #place: DropPlace;
   /** What was sent before the socket was connected, some turns of the loop; undefined afterwards. */
   #waiting: Uint8Array[] | undefined = [];
   #isClosed = false;
@@ -50,9 +51,10 @@ export class VtepPeer {
   }) {
     this.address = options.remote;
     this.#drops = options.drops;
+    this.#place = { direction: 'outbound', peer: options.remote };
     this.#socket = createUdpSocket(options.remote.family);
     // The error of an earlier datagram; the kernel does not say which, nor give it back.
-    this.#socket.on('error', (error) => this.#drops.drop(reasonOf(error), EMPTY));
+    this.#socket.on('error', (error) => this.#drops.drop(reasonOf(error), EMPTY, this.#place));
     this.#socket.bind({ address: formatIp(options.local), port: 0, exclusive: true }, () => {
       this.#socket.connect(options.port, formatIp(options.remote), () => {
         const waiting = this.#waiting ?? [];
@@ -66,7 +68,7 @@ export class VtepPeer {
   send(datagram: Uint8Array): boolean {
     const refusal = this.#refusal(datagram);
     if (refusal !== undefined) {
-      this.#drops.drop(refusal, datagram);
+      this.#drops.drop(refusal, datagram, this.#place);
       return false;
     }
     this.counters.sentFrames += 1;
@@ -93,7 +95,7 @@ export class VtepPeer {
 
   /** Without a callback Node swallows the errors of send. */
   readonly #onSent = (error: Error | null): void => {
-    if (error !== null) this.#drops.drop(reasonOf(error), EMPTY);
+    if (error !== null) this.#drops.drop(reasonOf(error), EMPTY, this.#place);
   };
 }
 

@@ -8,7 +8,7 @@ import { decodeVxlan, encodeVxlan, VXLAN_HEADER_BYTES, type VxlanHeader } from '
 import type { LinkLossReason } from './link-faults.ts';
 import { LearnedMacs } from './learned-macs.ts';
 import { bindUdp, closeUdp, createUdpSocket } from './udp-socket.ts';
-import { VtepDrops, type VtepDropReason } from './vtep-drops.ts';
+import { type DropPlace, VtepDrops, type VtepDropReason } from './vtep-drops.ts';
 import { type PeerCounters, VtepPeer } from './vtep-peer.ts';
 
 /** Counts a frame that a fault took. */
@@ -33,8 +33,10 @@ export interface LinkHook {
 /** Sees what a VTEP sends and receives, from the VXLAN header on, and what it drops. */
 export interface VtepTap {
   sent(peer: IpAddress, datagram: Uint8Array): void;
-  received(peer: IpAddress, datagram: Uint8Array): void;
-  dropped(reason: VtepDropReason, datagram: Uint8Array): void;
+  /** `dropped`: why whoever got the frame threw it away. */
+  received(peer: IpAddress, datagram: Uint8Array, dropped: string | undefined): void;
+  /** Neither sent nor received. */
+  dropped(reason: VtepDropReason, datagram: Uint8Array, place: DropPlace): void;
 }
 
 export interface VtepOptions {
@@ -45,10 +47,10 @@ export interface VtepOptions {
   readonly vni: number;
   readonly clock: Clock;
   /**
-   * Takes an inner frame, `bytes[from, to)`, Ethernet header first. Called for each of up to 32 datagrams in one
-   * turn of the event loop: do the rest in a {@link Clock.defer}.
+   * Takes an inner frame, `bytes[from, to)`, Ethernet header first; returns why it was dropped, if it was. Called for
+   * each of up to 32 datagrams in one turn of the event loop: do the rest in a {@link Clock.defer}.
    */
-  readonly onFrame: (bytes: Uint8Array, from: number, to: number) => void;
+  readonly onFrame: (bytes: Uint8Array, from: number, to: number) => string | undefined;
   /** Also send to MACs that were seen as sources. Default false. */
   readonly learning?: boolean;
   /** Drop what comes from addresses that are no VTEP of the FDB, which a kernel does not do. Default false. */
@@ -87,8 +89,8 @@ export class Vtep implements Resource {
     this.vni = options.vni;
     this.#options = options;
     this.#socket = socket;
-    this.#drops = new VtepDrops((reason, datagram) => {
-      for (const tap of this.#taps) tap.dropped(reason, datagram);
+    this.#drops = new VtepDrops((reason, datagram, place) => {
+      for (const tap of this.#taps) tap.dropped(reason, datagram, place);
     });
     if (options.learning === true) this.#learned = new LearnedMacs(options.clock);
     socket.on('message', (datagram, from) => this.#onMessage(datagram, from));
@@ -172,7 +174,7 @@ export class Vtep implements Resource {
     const mac = readMac(packet, VXLAN_HEADER_BYTES);
     const peer = this.#fdb.get(mac) ?? this.#learnedPeer(mac);
     if (peer === undefined) {
-      this.#drops.drop('no-fdb-entry', packet);
+      this.#drops.drop('no-fdb-entry', packet, { direction: 'outbound', peer: undefined });
       return;
     }
     this.#header.vni = this.vni;
@@ -183,7 +185,8 @@ export class Vtep implements Resource {
         formatIp(peer.address),
         packet,
         (passed) => this.#transmit(peer, passed),
-        this.#dropLinked,
+        (reason, lost) =>
+          this.#drops.drop(reason, lost, { direction: 'outbound', peer: peer.address }),
       );
   }
 
@@ -221,26 +224,29 @@ export class Vtep implements Resource {
         from.address,
         datagram,
         (passed) => this.#receive(passed, from.address),
-        this.#dropLinked,
+        (reason, lost) => this.#dropReceived(reason, lost, from.address),
       );
   }
-
-  readonly #dropLinked: DropLinked = (reason, datagram) => this.#drops.drop(reason, datagram);
 
   #receive(datagram: Uint8Array, from: string): void {
     if (this.#ended !== undefined) return;
     const peer = this.#peers.get(from);
     const reason = this.#refusal(datagram, peer);
     if (reason !== undefined) {
-      this.#drops.drop(reason, datagram);
+      this.#dropReceived(reason, datagram, from);
       return;
     }
     if (peer !== undefined) {
       peer.counters.receivedFrames += 1;
       peer.counters.receivedBytes += datagram.length;
     }
-    if (this.#taps.length > 0 || this.#learned !== undefined) this.#observe(datagram, from);
-    this.#options.onFrame(datagram, VXLAN_HEADER_BYTES, datagram.length);
+    if (this.#learned !== undefined) this.#learn(datagram, from);
+    const dropped = this.#options.onFrame(datagram, VXLAN_HEADER_BYTES, datagram.length);
+    if (this.#taps.length > 0) this.#show(datagram, from, dropped);
+  }
+
+  #dropReceived(reason: VtepDropReason, datagram: Uint8Array, from: string): void {
+    this.#drops.drop(reason, datagram, { direction: 'inbound', peer: parseIp(from) });
   }
 
   #refusal(datagram: Uint8Array, peer: VtepPeer | undefined): VtepDropReason | undefined {
@@ -253,11 +259,16 @@ export class Vtep implements Resource {
       : undefined;
   }
 
-  #observe(datagram: Uint8Array, from: string): void {
+  #show(datagram: Uint8Array, from: string, dropped: string | undefined): void {
     const address = parseIp(from);
     if (address === undefined) return;
-    for (const tap of this.#taps) tap.received(address, datagram);
-    this.#learned?.learn(readMac(datagram, VXLAN_HEADER_BYTES + 6), address);
+    for (const tap of this.#taps) tap.received(address, datagram, dropped);
+  }
+
+  #learn(datagram: Uint8Array, from: string): void {
+    const address = parseIp(from);
+    if (address !== undefined)
+      this.#learned?.learn(readMac(datagram, VXLAN_HEADER_BYTES + 6), address);
   }
 
   #learnedPeer(mac: MacAddress): VtepPeer | undefined {

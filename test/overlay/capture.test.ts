@@ -47,7 +47,7 @@ describe('Capture', () => {
     const tap = innerTap(captureTo(sink, clock));
     clock.advance(1.000_25);
     tap.sent(ip('192.0.2.1'), DATAGRAM);
-    tap.dropped('no-fdb-entry', DATAGRAM);
+    tap.dropped('no-fdb-entry', DATAGRAM, { direction: 'outbound', peer: undefined });
     const blocks = blocksOf(sink.read() as Buffer);
     expect(blocks.map((block) => block.type)).toEqual([0x0a0d_0d0a, 1, 6, 6]);
     const [first, second] = blocks.slice(2).map(packetOf);
@@ -59,7 +59,7 @@ describe('Capture', () => {
   test('the outer view has headers that a receiver would accept', () => {
     const sink = new PassThrough();
     const tap = outerTap(captureTo(sink), ip('127.18.0.2'));
-    tap.received(ip('127.18.0.3'), DATAGRAM);
+    tap.received(ip('127.18.0.3'), DATAGRAM, undefined);
     const bytes = packetOf(blocksOf(sink.read() as Buffer)[2] ?? { type: 0, body: DATAGRAM }).bytes;
     const [ethernet, ipv4, udp] = [emptyEthernet(), emptyIpv4(), emptyUdp()];
     expect(decodeEthernet(bytes, 0, bytes.length, ethernet)).toBeUndefined();
@@ -68,6 +68,20 @@ describe('Capture', () => {
     expect([ipv4.source, ipv4.destination]).toEqual([0x7f12_0003, 0x7f12_0002]);
     expect([udp.destinationPort, udp.lengthBytes]).toEqual([4789, 8 + DATAGRAM.length]);
     expect(bytes.subarray(42)).toEqual(DATAGRAM);
+  });
+
+  test('what was received and thrown away says why, at the peer it came from', () => {
+    const sink = new PassThrough();
+    const tap = outerTap(captureTo(sink), ip('127.18.0.2'));
+    tap.received(ip('127.18.0.3'), DATAGRAM, 'tcp-bad-checksum');
+    const place = { direction: 'inbound', peer: ip('127.18.0.3') } as const;
+    tap.dropped('vni-mismatch', DATAGRAM, place);
+    const packets = blocksOf(sink.read() as Buffer)
+      .slice(2)
+      .map(packetOf);
+    expect(packets.map(({ bytes }) => bytes.readUInt32BE(26))).toEqual([0x7f12_0003, 0x7f12_0003]);
+    expect(packets[0]?.options.includes('dropped: tcp-bad-checksum')).toBe(true);
+    expect(packets[1]?.options.includes('dropped: vni-mismatch')).toBe(true);
   });
 
   test('a reader that falls behind loses frames and nothing else', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.ts';
 import { FaultyLink, type LinkFaults } from '../../src/overlay/link-faults.ts';
-import { tcpFrame } from '../netstack/frames.ts';
+import { tcpFrame, udpFrame } from '../netstack/frames.ts';
 
 const FRAMES = 20_000;
 
@@ -53,6 +53,18 @@ describe('faults', () => {
     expect(bits).toBe(1);
     link({ corruptFraction: 1 }).send(0, packet);
     expect(packet).toEqual(new Uint8Array(100));
+  });
+
+  test('a blocked port takes the whole tunnel, or what is inside and meant for it', () => {
+    const datagram = udpFrame({ sourcePort: 1024, destinationPort: 53 }, Buffer.from('query'));
+    const through = (ports: number[], tunnelPort: number, frame: Uint8Array): string =>
+      new FaultyLink(seededRandom('faults'), { blockedUdpPorts: ports }, tunnelPort).send(0, frame)
+        .kind;
+    expect(through([8472], 8472, tcpFrame({}))).toBe('dropped');
+    expect(through([8472], 4789, tcpFrame({}))).toBe('delivered');
+    expect(through([53], 8472, datagram)).toBe('dropped');
+    expect(through([53], 8472, tcpFrame({}))).toBe('delivered');
+    expect(() => link({ blockedUdpPorts: [0] })).toThrow(/blockedUdpPorts 0/);
   });
 
   test('delay and jitter keep the order', () => {

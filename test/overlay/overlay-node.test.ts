@@ -8,7 +8,8 @@ import { systemClock } from '../../src/base/clock.ts';
 import { Lifetime } from '../../src/base/lifetime.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import { OverlayNode, type OverlayNodeOptions } from '../../src/overlay/overlay-node.ts';
+import { OverlayNode } from '../../src/overlay/overlay-node.ts';
+import type { OverlayNodeOptions } from '../../src/overlay/overlay-options.ts';
 import { renderFdb, renderNeighbours, renderRoutes } from '../../src/overlay/render-tables.ts';
 import { cidr, ip } from '../ipam/addresses.ts';
 import { netConf } from './leases.ts';
@@ -276,13 +277,13 @@ describe('faults', () => {
     await serve(80, (socket) => socket.end('hello'));
     const { first, second } = await cluster(3);
     const isPartitioned = { isPartitioned: true };
-    first.setFaults('127.0.0.2', 'outbound', isPartitioned);
+    first.setFaults('node-2', 'outbound', isPartitioned);
     const cut = first.connect(toPod(2, 80));
     const healthy = first.connect(toPod(3, 80)).end();
     expect(await textOf(healthy)).toBe('hello');
     await until(() => first.counters().drops.get('fault-partition') === 1);
     expect(second.counters().peers.get('127.0.0.1')?.receivedFrames).toBe(0);
-    first.setFaults('127.0.0.2', 'outbound', undefined);
+    first.setFaults('node-2', 'outbound', undefined);
     // The next SYN comes after a second; the connection outlives the partition.
     expect(await textOf(cut.end())).toBe('hello');
   });
@@ -297,6 +298,26 @@ describe('faults', () => {
     stream.end(sent);
     expect(await textOf(stream)).toBe(sent.toString());
     expect(first.counters().drops.get('fault-loss')).toBeGreaterThan(0);
+  });
+
+  test('stay with a node that comes back with another address', async () => {
+    await serve(80, (socket) => socket.end('hello'));
+    const { first, nodes } = await cluster(2);
+    first.setFaults('node-2', 'outbound', { isPartitioned: true });
+    const leases = nodes.map((node) => node.lease);
+    const moved = leases.map((each) =>
+      each.node === 'node-2' && each.ipv4 !== undefined
+        ? { ...each, ipv4: { ...each.ipv4, publicIp: ip('127.0.0.9') } }
+        : each,
+    );
+    first.setLeases(moved);
+    const cut = first.connect(toPod(2, 80));
+    cut.on('error', () => undefined);
+    await until(() => first.counters().drops.get('fault-partition') === 1);
+    first.clearFaults();
+    expect(first.faults()).toEqual([]);
+    first.setLeases(leases);
+    expect(await textOf(cut.end())).toBe('hello');
   });
 
   test('are refused by name when they make no sense', async () => {
