@@ -11,10 +11,11 @@ import {
   PROXY_MODES,
   resolveClusterConfig,
 } from '../cluster/cluster-config.ts';
+import { addOverlayOptions, type OverlayFlags, overlayInput } from './overlay-options.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 /** Options every command has that starts a cluster. */
-export interface ClusterFlags {
+export interface ClusterFlags extends OverlayFlags {
   readonly config?: string;
   readonly nodes?: number;
   readonly seed?: string;
@@ -35,7 +36,7 @@ export interface ClusterFlags {
 }
 
 export function addClusterOptions(command: Command): Command {
-  return command
+  return addOverlayOptions(command)
     .option('--config <file>', 'YAML file with all of these and more (docs/configuration.md)')
     .option('--nodes <n>', 'how many nodes', wholeNumber)
     .option('--seed <text>', 'make the same random decisions as another run')
@@ -118,6 +119,7 @@ export async function clusterConfigFor(
         unreachableTolerationSeconds: flags.defaultUnreachableTolerationSeconds,
       }),
     },
+    overlay: { ...file.overlay, ...overlayInput(flags) },
   };
   const outcome = resolveClusterConfig(input, freshSeed());
   if (outcome.kind === 'ok') return outcome.config;
@@ -147,7 +149,7 @@ async function readConfigFile(path: string): Promise<ClusterConfigInput> {
   return content as ClusterConfigInput;
 }
 
-type Shape = { readonly [key: string]: 'string' | 'number' | Shape };
+type Shape = { readonly [key: string]: 'string' | 'number' | 'boolean' | 'object' | Shape };
 
 const CONFIG_SHAPE: Shape = {
   nodes: 'number',
@@ -171,6 +173,14 @@ const CONFIG_SHAPE: Shape = {
     leaseDurationSeconds: 'number',
     notReadyTolerationSeconds: 'number',
     unreachableTolerationSeconds: 'number',
+  },
+  overlay: {
+    backend: 'object',
+    underlayMTU: 'number',
+    acceptPartialChecksums: 'boolean',
+    checkPeers: 'boolean',
+    etcdEndpoints: 'string',
+    etcdPrefix: 'string',
   },
 };
 

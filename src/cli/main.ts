@@ -10,6 +10,7 @@ import { registerDns } from './dns.ts';
 import { registerExplain } from './explain.ts';
 import { registerKubeconfig } from './kubeconfig.ts';
 import { registerNode } from './node.ts';
+import { registerOverlay } from './overlay.ts';
 import { CommandError, EXIT, processTerminal } from './terminal.ts';
 import { registerUp } from './up.ts';
 
@@ -40,6 +41,7 @@ Start here:
   registerApiServer(program, processTerminal);
   registerKubeconfig(program, processTerminal);
   registerNode(program, processTerminal);
+  registerOverlay(program, processTerminal);
   program
     .command('version')
     .summary('print the version')

@@ -78,7 +78,7 @@ function printFromNode(
 }
 
 /** What a running cluster refuses ends the command with its words. */
-async function ofCluster(task: () => Promise<void>): Promise<void> {
+export async function ofCluster(task: () => Promise<void>): Promise<void> {
   try {
     await task();
   } catch (error) {

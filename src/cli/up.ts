@@ -1,4 +1,5 @@
 import { rename, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -63,6 +64,7 @@ async function up(flags: UpFlags, terminal: Terminal): Promise<number> {
   try {
     cluster = await startCluster(config, log, terminal, {
       store: storeConfigFor(flags),
+      ...(flags.dataDir === undefined ? {} : { dataDirectory: resolve(flags.dataDir) }),
       api: apiAccessFor(flags),
     });
     await applyFiles(cluster, files, terminal);
@@ -83,7 +85,7 @@ export async function startCluster(
   config: ClusterConfig,
   log: Logger,
   terminal: Terminal,
-  extra: Pick<ClusterOptions, 'store' | 'api'> = {},
+  extra: Pick<ClusterOptions, 'store' | 'api' | 'dataDirectory'> = {},
 ): Promise<Cluster> {
   const began = systemClock.now();
   const cluster = await Cluster.start(config, {

@@ -10,7 +10,9 @@ import {
   parseCidr,
   parseIp,
 } from '../base/ip.ts';
+import type { OverlaySettings } from '../node/overlay-settings.ts';
 import { ENGINE_CHOICES, type EngineChoice } from '../node/shared-ingress.ts';
+import { type OverlayInput, resolveOverlay } from './overlay-config.ts';
 import {
   type NodeLifecycleInput,
   type NodeLifecycleSettings,
@@ -39,6 +41,7 @@ export interface ClusterConfigInput {
     readonly dnsHostAddress?: string;
   };
   readonly nodeLifecycle?: NodeLifecycleInput;
+  readonly overlay?: OverlayInput;
 }
 
 /** Checked and frozen. */
@@ -57,6 +60,7 @@ export interface ClusterConfig {
   readonly nodePortRange: { readonly first: number; readonly last: number };
   readonly dnsHostAddress: { readonly address: string; readonly port: number };
   readonly nodeLifecycle: NodeLifecycleSettings;
+  readonly overlay: OverlaySettings;
 }
 
 export { ENGINE_CHOICES };
@@ -147,6 +151,10 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
   const nodePortRange = portRange(net.nodePortRange ?? DEFAULTS.nodePortRange, refuse);
   const dnsHostAddress = hostPort(net.dnsHostAddress ?? DEFAULTS.dnsHostAddress, refuse);
   const nodeLifecycle = resolveNodeLifecycle(input.nodeLifecycle ?? {}, refuse);
+  const overlay =
+    nodeSubnet &&
+    podSubnet &&
+    resolveOverlay(input.overlay ?? {}, { nodeSubnet, podSubnet }, maskSize, refuse);
 
   if (
     errors.length > 0 ||
@@ -159,7 +167,8 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     clusterDNS === undefined ||
     nodePortRange === undefined ||
     dnsHostAddress === undefined ||
-    nodeLifecycle === undefined
+    nodeLifecycle === undefined ||
+    overlay === undefined
   )
     return { kind: 'invalid', errors };
   const config: ClusterConfig = {
@@ -177,6 +186,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     nodePortRange,
     dnsHostAddress,
     nodeLifecycle,
+    overlay,
   };
   return { kind: 'ok', config: Object.freeze(config) };
 }

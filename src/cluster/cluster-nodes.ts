@@ -11,7 +11,6 @@ import type { Client } from '../controlplane/client/client.ts';
 import type { Informers } from '../controlplane/client/informers.ts';
 import { hostResolvConf } from '../node/host-resolv-conf.ts';
 import { NodeAgent, type NodeAgentOptions } from '../node/node-agent.ts';
-import type { OverlaySettings } from '../node/node-overlay.ts';
 import type { PodPorts } from '../node/pod-ports.ts';
 import { SharedIngress } from '../node/shared-ingress.ts';
 import { type ClusterConfig, nodeAddress } from './cluster-config.ts';
@@ -27,6 +26,8 @@ export interface ClusterNodesOptions {
   readonly informers: Informers;
   readonly podPorts: PodPorts;
   readonly dnsSource: NodeAgentOptions['dns']['source'];
+  /** What nodes keep on disk goes under it; absent: it lasts as long as the cluster. */
+  readonly dataDirectory: string | undefined;
   readonly onProgress: ((step: string) => void) | undefined;
   readonly onProblem: ((problem: string) => void) | undefined;
 }
@@ -47,8 +48,6 @@ type Shared = Pick<NodeAgentOptions, 'podsFolder' | 'dns'>;
 
 /** The version of Kubernetes whose behaviour nodes report. */
 const KUBERNETES_VERSION = '1.35.0-podwire';
-/** Linux's `lo`: the largest that a packet between nodes can be. */
-const LOOPBACK_MTU = 65_536;
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 /**
@@ -215,7 +214,8 @@ export class ClusterNodes implements Resource {
       podPorts,
       ...this.#shared,
       baseEnv: { PATH: env['PATH'] ?? DEFAULT_PATH },
-      overlay: overlaySettings(config),
+      nodeFolder: join(this.#options.dataDirectory ?? this.#shared.podsFolder, 'nodes', name),
+      overlay: config.overlay,
       proxy: {
         mode: config.proxyMode,
         clusterCIDR: config.podSubnet,
@@ -257,13 +257,4 @@ function nodeLabels(name: string): Record<string, string> {
     'kubernetes.io/os': 'linux',
     'kubernetes.io/arch': process.arch === 'x64' ? 'amd64' : process.arch,
   };
-}
-
-/** flannel's vxlan with its defaults, on loopback. */
-function overlaySettings(config: ClusterConfig): OverlaySettings {
-  const netConf = JSON.stringify({
-    Network: formatCidr(config.podSubnet),
-    Backend: { Type: 'vxlan' },
-  });
-  return { netConf, nodeNetwork: config.nodeSubnet, underlayMtu: LOOPBACK_MTU };
 }

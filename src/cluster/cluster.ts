@@ -32,6 +32,8 @@ export interface ClusterOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where objects are kept; in memory where absent. */
   readonly store?: StoreConfig;
+  /** Where nodes keep what outlives the process; absent: nothing does. */
+  readonly dataDirectory?: string;
   /** Absent: no API for clients outside the process. */
   readonly api?: ApiAccess;
   /** Told what has been done, in plain words. */
@@ -210,6 +212,7 @@ export class Cluster implements Resource {
         informers: this.#informers,
         podPorts: this.#podPorts,
         dnsSource: this.#dnsSource(),
+        dataDirectory: this.#options.dataDirectory,
         onProgress,
         onProblem,
       }),

@@ -8,7 +8,10 @@ export function controlPlaneConfig(
 ): ControlPlaneConfig {
   return {
     serviceCidr: config.serviceSubnet,
-    clusterCidrs: [{ cidr: config.podSubnet, nodePrefixLength: config.nodeCIDRMaskSize }],
+    ...(config.overlay.etcd === undefined
+      ? { clusterCidrs: [{ cidr: config.podSubnet, nodePrefixLength: config.nodeCIDRMaskSize }] }
+      : // flannel gives the nodes their subnets then: --allocate-node-cidrs=false.
+        {}),
     nodeLifecycle: {
       gracePeriodMs: config.nodeLifecycle.monitorGracePeriodMs,
       monitorPeriodMs: config.nodeLifecycle.monitorPeriodMs,

@@ -37,6 +37,9 @@ export interface IcmpHandlers {
   report(now: number, report: IcmpReport): void;
 }
 
+/** What an error is about. */
+export type QuotedPacket = Pick<ReceivedPacket, 'header' | 'bytes' | 'from' | 'to'>;
+
 export interface EchoReply {
   readonly source: number;
   readonly sequence: number;
@@ -98,7 +101,7 @@ export class IcmpLayer {
   }
 
   /** Tells the sender of `packet` that it cannot be delivered; RFC 1122 §3.2.2 says when not to. */
-  sendUnreachable(now: number, packet: ReceivedPacket, code: number): void {
+  sendUnreachable(now: number, packet: QuotedPacket, code: number): void {
     const { header, bytes, from, to } = packet;
     const type = IcmpType.destinationUnreachable;
     this.#sendError(now, { type, code, identifier: 0, sequenceOrMtu: 0 }, header, bytes, from, to);

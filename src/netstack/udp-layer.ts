@@ -1,9 +1,15 @@
-import { IPV4_HEADER_BYTES, IPV4_MAX_BYTES, IpProtocol } from '../wire/ipv4.ts';
+import {
+  emptyIpv4,
+  encodeIpv4,
+  IPV4_HEADER_BYTES,
+  IPV4_MAX_BYTES,
+  IpProtocol,
+} from '../wire/ipv4.ts';
 import { UnreachableCode } from '../wire/icmp.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { decodeUdp, emptyUdp, encodeUdp, UDP_HEADER_BYTES } from '../wire/udp.ts';
 import type { DropLog } from './drop-log.ts';
-import type { IcmpReport } from './icmp-layer.ts';
+import type { IcmpReport, QuotedPacket } from './icmp-layer.ts';
 import type { ReceivedPacket } from './ip/ip-input.ts';
 import type { IpOutput } from './ip/ip-output.ts';
 import { acceptChecksum } from './ip/transport-checksum.ts';
@@ -22,6 +28,9 @@ export interface UdpHandler {
   unreachable?(report: IcmpReport): void;
 }
 
+/** Tells the sender of a packet that it cannot be delivered, with RFC 792's code. */
+type ReportUnreachable = (now: number, packet: QuotedPacket, code: number) => void;
+
 export type UdpSendOutcome = 'sent' | 'no-route' | 'too-big' | 'closed';
 
 export interface UdpSocket {
@@ -32,6 +41,8 @@ export interface UdpSocket {
     to: { readonly address: number; readonly port: number; readonly source?: number },
     payload: Uint8Array,
   ): UdpSendOutcome;
+  /** Tells the sender of a datagram to this socket that nobody takes it: ICMP port unreachable, RFC 1122 §4.1.3.1. */
+  refuse(now: number, from: { readonly address: number; readonly port: number }): void;
   close(): void;
 }
 
@@ -43,16 +54,12 @@ const ANY = 0;
 export class UdpLayer {
   readonly #output: IpOutput;
   readonly #drops: DropLog;
-  readonly #unreachable: (now: number, packet: ReceivedPacket, code: number) => void;
+  readonly #unreachable: ReportUnreachable;
   readonly #header = emptyUdp();
   readonly #bound = new Map<number, UdpHandler>();
   #nextEphemeral = 0;
 
-  constructor(
-    output: IpOutput,
-    drops: DropLog,
-    unreachable: (now: number, packet: ReceivedPacket, code: number) => void,
-  ) {
+  constructor(output: IpOutput, drops: DropLog, unreachable: ReportUnreachable) {
     this.#output = output;
     this.#drops = drops;
     this.#unreachable = unreachable;
@@ -71,6 +78,7 @@ export class UdpLayer {
         const source = to.source ?? local.address;
         return this.#send(now, { source, sourcePort: port, ...to }, payload);
       },
+      refuse: (now, from) => this.#refuse(now, { address: local.address, port }, from),
       close: () => {
         if (this.#bound.get(key) === handler) this.#bound.delete(key);
       },
@@ -110,6 +118,30 @@ export class UdpLayer {
 
   report(report: IcmpReport): void {
     this.#find(report.source, report.sourcePort)?.unreachable?.(report);
+  }
+
+  /** Quotes as much of the datagram as an error must have: its headers. */
+  #refuse(
+    now: number,
+    local: { readonly address: number; readonly port: number },
+    from: { readonly address: number; readonly port: number },
+  ): void {
+    const bytes = new Uint8Array(IPV4_HEADER_BYTES + UDP_HEADER_BYTES);
+    const header = {
+      ...emptyIpv4(),
+      source: from.address,
+      destination: local.address,
+      protocol: IpProtocol.udp,
+      headerBytes: IPV4_HEADER_BYTES,
+      totalBytes: bytes.length,
+    };
+    encodeIpv4(bytes, 0, header);
+    const lengthBytes = UDP_HEADER_BYTES;
+    const ports = { sourcePort: from.port, destinationPort: local.port };
+    const { source, destination, protocol } = header;
+    const pseudoSum = pseudoHeaderSum(source, destination, protocol, lengthBytes);
+    encodeUdp(bytes, IPV4_HEADER_BYTES, { ...ports, lengthBytes, checksum: 0 }, pseudoSum);
+    this.#unreachable(now, { header, bytes, from: 0, to: bytes.length }, UnreachableCode.port);
   }
 
   #find(address: number, port: number): UdpHandler | undefined {

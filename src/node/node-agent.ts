@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ConfigMap, Node, Pod, Secret, Service } from '../api/types/core.ts';
 import type { EndpointSlice } from '../api/types/discovery.ts';
 import type { Clock } from '../base/clock.ts';
@@ -13,10 +14,15 @@ import type { SocketAddress } from '../proxy/flow.ts';
 import type { DnsSource } from '../dns/source/dns-source.ts';
 import { assignedPodCidr } from './assigned-pod-cidr.ts';
 import { corednsPods } from './coredns-pod.ts';
-import { hostLocalAddresses } from './host-local-addresses.ts';
+import { type HostLocalAddresses, hostLocalAddresses } from './host-local-addresses.ts';
+import { KernelNodes } from './kernel-node.ts';
+import { IpamFileStore } from './ipam-file-store.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import { NodeHeartbeat, type NodeIdentity } from './kubelet/node-heartbeat.ts';
-import { NodeOverlay, type OverlaySettings } from './node-overlay.ts';
+import { openNodeLeases } from './open-node-leases.ts';
+import { NodeOverlay } from './node-overlay.ts';
+import type { NodeLeases } from './node-leases.ts';
+import { type OverlaySettings, readNetConf } from './overlay-settings.ts';
 import type { PodDns } from './kubelet/pod-worker.ts';
 import { NodeProxy, type NodeProxyOptions } from './node-proxy.ts';
 import type { ObjectFeed } from './object-feed.ts';
@@ -42,6 +48,8 @@ export interface NodeAgentOptions {
   readonly identity: NodeIdentity;
   readonly podPorts: PodPorts;
   readonly podsFolder: string;
+  /** The node's own file system, as far as it has one: what is there outlives the node. */
+  readonly nodeFolder: string;
   readonly baseEnv: Readonly<Record<string, string>>;
   /** Absent: pods of other nodes are dialled directly. */
   readonly overlay?: OverlaySettings;
@@ -53,6 +61,9 @@ export interface NodeAgentOptions {
 }
 
 const BIND_ERRORS: ReadonlySet<string> = new Set(['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES']);
+/** Where flannel and CNI's host-local keep theirs, with the name of flannel's network. */
+const SUBNET_ENV = 'run/flannel/subnet.env';
+const IPAM_FOLDER = 'var/lib/cni/networks/cbr0';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 /**
@@ -64,17 +75,21 @@ export class NodeAgent implements Resource {
   readonly proxy: NodeProxy;
   /** Undefined where none was asked for, or where its address or port could not be had. */
   readonly overlay: NodeOverlay | undefined;
+  readonly addresses: HostLocalAddresses;
+  /** Undefined where no Linux machine can join: without vxlan, or with leases in etcd. */
+  readonly kernelNodes: KernelNodes | undefined;
   readonly #lifetime: Lifetime;
 
   private constructor(
-    kubelet: Kubelet,
-    proxy: NodeProxy,
-    overlay: NodeOverlay | undefined,
+    options: NodeAgentOptions,
+    parts: Pick<NodeAgent, 'kubelet' | 'proxy' | 'overlay' | 'addresses'>,
     lifetime: Lifetime,
   ) {
-    this.kubelet = kubelet;
-    this.proxy = proxy;
-    this.overlay = overlay;
+    this.kernelNodes = kernelNodesOf(options);
+    this.kubelet = parts.kubelet;
+    this.proxy = parts.proxy;
+    this.overlay = parts.overlay;
+    this.addresses = parts.addresses;
     this.#lifetime = lifetime;
   }
 
@@ -86,15 +101,22 @@ export class NodeAgent implements Resource {
       const heartbeat = new NodeHeartbeat({ client, clock, node: identity, log });
       lifetime.defer(() => heartbeat.stop());
       await heartbeat.start();
-      const podCIDR = await assignedPodCidr(feeds.nodes, identity.name, clock);
-      const kubelet = lifetime.own(createKubelet(options, podCIDR, lifetime));
+      const leases = await leasesOf(options);
+      const podCIDR = leases?.subnet ?? (await assignedPodCidr(feeds.nodes, identity.name, clock));
+      const addresses = hostLocalAddresses({
+        podCIDR,
+        store: new IpamFileStore(join(options.nodeFolder, IPAM_FOLDER)),
+        before: addressesBefore(feeds.pods, identity.name),
+        log,
+      });
+      const kubelet = lifetime.own(createKubelet(options, addresses, lifetime));
       kubelet.start();
-      const overlay = await startOverlay(options, podCIDR);
+      const overlay = await startOverlay(options, leases);
       if (overlay !== undefined) lifetime.own(overlay);
       const dialer = overlay?.dialer ?? podDialer(options.podPorts);
       const proxy = lifetime.own(startProxy(options, podCIDR, dialer));
       await serveProxy(proxy, identity.address, log);
-      return new NodeAgent(kubelet, proxy, overlay, lifetime);
+      return new NodeAgent(options, { kubelet, proxy, overlay, addresses }, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
@@ -110,7 +132,11 @@ export class NodeAgent implements Resource {
   }
 }
 
-function createKubelet(options: NodeAgentOptions, podCIDR: Cidr, lifetime: Lifetime): Kubelet {
+function createKubelet(
+  options: NodeAgentOptions,
+  addresses: HostLocalAddresses,
+  lifetime: Lifetime,
+): Kubelet {
   const { clock, random, log, client, feeds, identity, podPorts } = options;
   const bindPort = (address: string, port: number): number => podPorts.bindPort(address, port);
   const events = new EventRecorder({
@@ -127,7 +153,7 @@ function createKubelet(options: NodeAgentOptions, podCIDR: Cidr, lifetime: Lifet
     client,
     node: identity,
     ...feeds,
-    addresses: hostLocalAddresses(podCIDR, addressesBefore(feeds.pods, identity.name)),
+    addresses,
     runtimes: {
       builtin: new BuiltinRuntime(clock, {
         clock,
@@ -160,20 +186,44 @@ function hasEnded({ status }: Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
+function kernelNodesOf(options: NodeAgentOptions): KernelNodes | undefined {
+  const { overlay, feeds } = options;
+  if (overlay === undefined || overlay.etcd !== undefined) return undefined;
+  const conf = readNetConf(overlay.netConf);
+  const { backend } = conf;
+  if (backend.type !== 'vxlan') return undefined;
+  return new KernelNodes({ ...options, nodes: feeds.nodes, conf: { ...conf, backend } });
+}
+
+/** Undefined without an overlay. */
+async function leasesOf(options: NodeAgentOptions): Promise<NodeLeases | undefined> {
+  const { overlay, identity, feeds } = options;
+  if (overlay === undefined) return undefined;
+  return openNodeLeases({
+    ...options,
+    ...identity,
+    conf: readNetConf(overlay.netConf),
+    etcd: overlay.etcd,
+    nodes: feeds.nodes,
+    subnetEnvPath: join(options.nodeFolder, SUBNET_ENV),
+  });
+}
+
 /** Without its address and port the node goes on, and dials other nodes' pods directly. */
 async function startOverlay(
   options: NodeAgentOptions,
-  podCIDR: Cidr,
+  leases: NodeLeases | undefined,
 ): Promise<NodeOverlay | undefined> {
   const { overlay, identity, feeds, log } = options;
-  if (overlay === undefined) return undefined;
+  if (overlay === undefined || leases === undefined) return undefined;
   try {
     return await NodeOverlay.start({
       ...options,
       ...overlay,
-      podCIDR,
-      nodes: feeds.nodes,
+      conf: readNetConf(overlay.netConf),
+      leases,
       pods: feeds.pods,
+      subnetEnvPath: join(options.nodeFolder, SUBNET_ENV),
       name: identity.name,
       address: identity.address,
     });

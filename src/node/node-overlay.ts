@@ -1,42 +1,34 @@
 import { connect } from 'node:net';
-import type { Node, Pod } from '../api/types/core.ts';
-import type { Clock, Timer } from '../base/clock.ts';
-import { PodwireError } from '../base/errors.ts';
-import { type Cidr, parseIp } from '../base/ip.ts';
+import type { Pod } from '../api/types/core.ts';
+import type { Clock } from '../base/clock.ts';
+import { parseIp } from '../base/ip.ts';
 import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Client } from '../controlplane/client/client.ts';
-import { annotationsOf, leaseOfNode, type NodeView, storedVtep } from '../overlay/kube-leases.ts';
-import { type NetConf, parseNetConf } from '../overlay/net-conf.ts';
+import type { NetConf } from '../overlay/net-conf.ts';
 import { OverlayNode } from '../overlay/overlay-node.ts';
+import { type SubnetEnv, writeSubnetEnv } from '../overlay/subnet-env.ts';
 import type { Dialer } from '../proxy/dialer.ts';
 import { DatagramSocket } from '../proxy/udp/datagram-socket.ts';
+import type { NodeLeases } from './node-leases.ts';
 import type { ObjectFeed } from './object-feed.ts';
+import type { OverlaySettings } from './overlay-settings.ts';
 import type { PodPorts } from './pod-ports.ts';
 
-/** What the nodes of a cluster have in common. */
-export interface OverlaySettings {
-  /** The text of net-conf.json. */
-  readonly netConf: string;
-  /** The nodes' own network: what is reached without encapsulation. */
-  readonly nodeNetwork: Cidr;
-  /** Largest packet between nodes: 65,536 on loopback, 1500 for the usual 1450 inside. */
-  readonly underlayMtu: number;
-}
-
-export interface NodeOverlayOptions extends OverlaySettings {
+export interface NodeOverlayOptions extends Omit<OverlaySettings, 'netConf' | 'etcd'> {
+  readonly conf: NetConf;
+  /** Owned from then on, also where starting fails. */
+  readonly leases: NodeLeases;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly client: Client;
-  readonly nodes: ObjectFeed<Node>;
   readonly pods: ObjectFeed<Pod>;
   readonly name: string;
   /** The node's address, IPv4. */
   readonly address: string;
-  readonly podCIDR: Cidr;
   readonly podPorts: PodPorts;
+  /** Where flannel's /run/flannel/subnet.env is for this node. */
+  readonly subnetEnvPath: string;
 }
 
 /**
@@ -47,80 +39,34 @@ export class NodeOverlay implements Resource {
   readonly overlay: OverlayNode;
   /** To pods of this node through sockets, to others through the overlay. */
   readonly dialer: Dialer;
-  readonly #options: NodeOverlayOptions;
-  readonly #conf: NetConf;
+  readonly #name: string;
   readonly #lifetime: Lifetime;
   /** Addresses of this node's pods, by UID. */
   readonly #podIps = new Map<string, string>();
-  #reconcile: Timer | undefined;
 
-  private constructor(
-    options: NodeOverlayOptions,
-    conf: NetConf,
-    overlay: OverlayNode,
-    lifetime: Lifetime,
-  ) {
-    this.#options = options;
-    this.#conf = conf;
+  private constructor(options: NodeOverlayOptions, overlay: OverlayNode, lifetime: Lifetime) {
+    this.#name = options.name;
     this.overlay = overlay;
     this.dialer = overlayDialer(overlay, options.podPorts);
     this.#lifetime = lifetime;
-    lifetime.defer(
-      options.nodes.subscribe((current, previous) => {
-        if (isSameLease(current, previous)) return;
-        this.#reconcile ??= options.clock.defer(() => this.#followLeases());
-      }),
-    );
-    lifetime.defer(() => this.#reconcile?.cancel());
+    options.leases.follow((leases) => overlay.setLeases(leases));
     lifetime.defer(
       options.pods.subscribe((current, previous) => this.#followPod(current, previous)),
     );
   }
 
   /**
-   * Resolves once the lease is announced; the Node must exist. Rejects with code NET_CONF where net-conf.json is
-   * refused, with the system's error where the VTEP's address and port cannot be had, and with the API's where the Node
-   * cannot be written.
+   * Resolves once the lease is announced and subnet.env is written. Rejects with the system's error where the VTEP's
+   * address and port cannot be had, and as the leases do where they cannot be announced.
    */
   static async start(options: NodeOverlayOptions): Promise<NodeOverlay> {
-    const { clock, random, log, client, nodes, name, podCIDR, podPorts } = options;
-    const conf = readNetConf(options.netConf);
-    const publicIp = parseIp(options.address);
-    if (publicIp === undefined) throw new TypeError(`${options.address} is no address`);
-    const lifetime = new Lifetime(`flannel ${name}`);
+    const lifetime = new Lifetime(`flannel ${options.name}`);
     try {
-      const own = nodes.get(name);
-      const overlay = lifetime.own(
-        await OverlayNode.open({
-          name,
-          publicIp,
-          subnet: podCIDR,
-          conf,
-          underlayNetworks: [options.nodeNetwork],
-          underlayMtu: options.underlayMtu,
-          vtepMac: own === undefined ? undefined : storedVtep(viewOf(own), 'IPv4')?.mac,
-          dialPod: ({ address, port, source }) =>
-            connect({
-              host: address,
-              port: podPorts.dialPort(address, port),
-              localAddress: source,
-              allowHalfOpen: true,
-              noDelay: true,
-            }),
-          dialPodDatagrams: ({ address, port, source }, receive) =>
-            new DatagramSocket(
-              { address, port: podPorts.dialPort(address, port) },
-              source,
-              receive,
-            ),
-          clock,
-          random: random.fork('overlay'),
-          log,
-        }),
-      );
-      const body = { metadata: { annotations: annotationsOf(overlay.lease) } };
-      await client.resource('nodes').patch(name, undefined, { type: 'merge', body });
-      return new NodeOverlay(options, conf, overlay, lifetime);
+      lifetime.own(options.leases);
+      const overlay = lifetime.own(await openOverlay(options));
+      await options.leases.announce(overlay.lease);
+      writeSubnetEnv(options.subnetEnvPath, subnetEnvOf(overlay, options.conf));
+      return new NodeOverlay(options, overlay, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
@@ -133,18 +79,6 @@ export class NodeOverlay implements Resource {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
-  }
-
-  /** All leases, whatever changed. */
-  #followLeases(): void {
-    this.#reconcile = undefined;
-    const { nodes, log } = this.#options;
-    const leases = nodes.list().flatMap((node) => {
-      const outcome = leaseOfNode(viewOf(node), this.#conf);
-      if (outcome.kind === 'refused') log.warn({ reason: outcome.reason }, 'node has no lease');
-      return outcome.kind === 'lease' ? [outcome.lease] : [];
-    });
-    this.overlay.setLeases(leases);
   }
 
   #followPod(current: Pod | undefined, previous: Pod | undefined): void {
@@ -162,16 +96,56 @@ export class NodeOverlay implements Resource {
 
   /** Undefined for pods of other nodes, without an address of their own, or that have ended. */
   #addressOf({ spec, status }: Pod): string | undefined {
-    if (spec.nodeName !== this.#options.name || spec.hostNetwork === true) return undefined;
+    if (spec.nodeName !== this.#name || spec.hostNetwork === true) return undefined;
     const hasEnded = status?.phase === 'Succeeded' || status?.phase === 'Failed';
     return hasEnded ? undefined : status?.podIP;
   }
 }
 
-function readNetConf(text: string): NetConf {
-  const outcome = parseNetConf(text);
-  if (outcome.kind === 'ok') return outcome.conf;
-  throw new PodwireError('NET_CONF', `net-conf.json: ${outcome.problems.join('; ')}`);
+function openOverlay(options: NodeOverlayOptions): Promise<OverlayNode> {
+  const { clock, random, log, name, conf, leases, podPorts } = options;
+  const publicIp = parseIp(options.address);
+  if (publicIp === undefined) throw new TypeError(`${options.address} is no address`);
+  return OverlayNode.open({
+    name,
+    publicIp,
+    subnet: leases.subnet,
+    conf,
+    underlayNetworks: [options.nodeNetwork],
+    underlayMtu: options.underlayMtu,
+    acceptPartialChecksums: options.acceptPartialChecksums,
+    checkPeers: options.checkPeers,
+    vtepMac: leases.vtepMac,
+    dialPod: ({ address, port, source }) =>
+      connect({
+        host: address,
+        port: podPorts.dialPort(address, port),
+        localAddress: source,
+        allowHalfOpen: true,
+        noDelay: true,
+      }),
+    dialPodDatagrams: ({ address, port, source }, receive, refused) =>
+      new DatagramSocket(
+        { address, port: podPorts.dialPort(address, port) },
+        source,
+        receive,
+        refused,
+      ),
+    clock,
+    random: random.fork('overlay'),
+    log,
+  });
+}
+
+function subnetEnvOf(overlay: OverlayNode, conf: NetConf): SubnetEnv {
+  const subnet = overlay.lease.ipv4?.subnet;
+  const network = conf.ipv4?.network;
+  return {
+    ...(subnet === undefined || network === undefined ? {} : { ipv4: { network, subnet } }),
+    mtu: overlay.mtu,
+    // kube-proxy masquerades what comes from outside; of the rest the pods see the source.
+    ipMasq: false,
+  };
 }
 
 function overlayDialer(overlay: OverlayNode, podPorts: PodPorts): Dialer {
@@ -200,17 +174,3 @@ function overlayDialer(overlay: OverlayNode, podPorts: PodPorts): Dialer {
 
 /** Where datagrams go that nothing can carry. */
 const NOWHERE = { send: () => undefined, close: () => undefined };
-
-function viewOf(node: Node): NodeView {
-  return {
-    name: node.metadata.name ?? '',
-    podCidrs: node.spec?.podCIDRs ?? [],
-    annotations: node.metadata.annotations ?? {},
-  };
-}
-
-/** True for changes, such as heartbeats, that no lease shows. */
-function isSameLease(current: Node | undefined, previous: Node | undefined): boolean {
-  if (current === undefined || previous === undefined) return false;
-  return JSON.stringify(viewOf(current)) === JSON.stringify(viewOf(previous));
-}

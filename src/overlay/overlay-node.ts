@@ -1,10 +1,11 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { type Cidr, cidrContains, formatHostPort, parseIpv4 } from '../base/ip.ts';
 import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { DropReason } from '../netstack/drop-log.ts';
-import type { InterfaceCounters, NetInterface } from '../netstack/ip/net-interface.ts';
+import type { InterfaceCounters } from '../netstack/ip/net-interface.ts';
 import type { ConnectOutcome } from '../netstack/tcp/tcp-layer.ts';
 import { TcpStream } from '../netstack/tcp-stream.ts';
+import { Capture, innerTap, outerTap } from './capture.ts';
 import { type DatagramChannel, openChannel } from './datagram-channel.ts';
 import { desiredEntries, type LocalNode } from './desired-entries.ts';
 import { FaultPlan, type PlannedFaults } from './fault-plan.ts';
@@ -19,6 +20,7 @@ import type { OverlayNodeOptions } from './overlay-options.ts';
 import { openTunnel, type Tunnel } from './overlay-tunnel.ts';
 import type { PodDatagramCounters } from './pod-datagrams.ts';
 import type { PodGateCounters } from './pod-gate.ts';
+import type { VxlanLink } from './render-tables.ts';
 import { RouteLookup } from './route-lookup.ts';
 import { applyToStack } from './stack-routes.ts';
 import type { Vtep } from './vtep.ts';
@@ -44,6 +46,9 @@ export interface OverlayCounters {
   readonly datagrams: Readonly<PodDatagramCounters> | undefined;
   readonly connections: number;
 }
+
+/** After lo and eth0. */
+const VXLAN_LINK_INDEX = 3;
 
 const CONNECT_ERRORS: Readonly<Record<Exclude<ConnectOutcome['kind'], 'connecting'>, string>> = {
   'no-route': 'ENETUNREACH',
@@ -127,9 +132,32 @@ export class OverlayNode implements Resource {
     return this.#tunnel?.vtep;
   }
 
-  /** Where the device's settings come from, for a listing; undefined with host-gw. */
-  get device(): NetInterface | undefined {
-    return this.#tunnel?.device;
+  /** The device as `ip link` shows it; undefined with host-gw. */
+  vxlanLink(): VxlanLink | undefined {
+    const { backend } = this.#options.conf;
+    if (this.#tunnel === undefined || backend.type !== 'vxlan') return undefined;
+    const { device, vtep, driver } = this.#tunnel;
+    const { underlayDevice } = this.#localNode();
+    const { counters } = device;
+    return {
+      index: VXLAN_LINK_INDEX,
+      name: device.name,
+      mac: device.mac,
+      mtu: this.mtu,
+      vni: backend.vni,
+      local: vtep.address,
+      underlayDevice,
+      port: backend.port,
+      learning: backend.learning,
+      counters: {
+        receivedBytes: counters.receivedBytes,
+        receivedPackets: counters.receivedPackets,
+        receivedDropped: total(driver.stack.drops.counts()),
+        sentBytes: counters.sentBytes,
+        sentPackets: counters.sentPackets,
+        sentDropped: total(vtep.drops()),
+      },
+    };
   }
 
   /** Makes routes, neighbours and FDB what all leases together mean. This node's own may be among them. */
@@ -243,6 +271,20 @@ export class OverlayNode implements Resource {
     return this.#faults.list();
   }
 
+  /**
+   * Writes pcapng to `sink` until the returned function is called. `pod`: inner frames, as the pods' side of the tunnel
+   * has them; `vtep`: with VXLAN and what is around it. Undefined with host-gw, which has no tunnel.
+   */
+  capture(point: 'pod' | 'vtep', sink: Writable): (() => void) | undefined {
+    if (this.#tunnel === undefined) return undefined;
+    const { device, vtep } = this.#tunnel;
+    const { clock, name } = this.#options;
+    const { underlayDevice } = this.#localNode();
+    const interfaceName = `${name} ${point === 'pod' ? device.name : underlayDevice}`;
+    const capture = new Capture({ sink, clock, name: interfaceName });
+    return vtep.addTap(point === 'pod' ? innerTap(capture) : outerTap(capture, vtep.address));
+  }
+
   counters(): OverlayCounters {
     const tunnel = this.#tunnel;
     return {
@@ -295,6 +337,10 @@ export class OverlayNode implements Resource {
   #failed(code: string, target: { readonly address: string; readonly port: number }): Duplex {
     return failedStream(code, `connect ${code} ${formatHostPort(target.address, target.port)}`);
   }
+}
+
+function total(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }
 
 function cidrContainsText(cidr: Cidr, address: string): boolean {

@@ -8,10 +8,14 @@ import { UDP_HEADER_BYTES } from '../wire/udp.ts';
 import type { DatagramChannel } from './datagram-channel.ts';
 import type { StackDriver } from './stack-driver.ts';
 
-/** Opens a channel to a pod of this node, from the address of whoever sends, as the pod is to see. */
+/**
+ * Opens a channel to a pod of this node, from the address of whoever sends, as the pod is to see. `refused` when the
+ * pod has no server there for what was sent.
+ */
 export type PodDatagramDialer = (
   target: { readonly address: string; readonly port: number; readonly source: string },
   receive: (message: Uint8Array) => void,
+  refused: () => void,
 ) => DatagramChannel;
 
 export interface PodDatagramsOptions {
@@ -25,6 +29,8 @@ export interface PodDatagramsOptions {
 export interface PodDatagramCounters {
   /** Flows that were opened, by the pair of both ends' addresses and ports. */
   opened: number;
+  /** Datagrams that no server of the pod wanted: their senders were told. */
+  refused: number;
   /** Ended because there were too many: the one idle longest. */
   evicted: number;
 }
@@ -55,7 +61,7 @@ const MAX_PORTS = 16_384;
  * idle for two minutes. At most 16,384 of them; the one idle longest makes room.
  */
 export class PodDatagrams {
-  readonly counters: PodDatagramCounters = { opened: 0, evicted: 0 };
+  readonly counters: PodDatagramCounters = { opened: 0, refused: 0, evicted: 0 };
   readonly #options: PodDatagramsOptions;
   readonly #ports = new Map<number, BoundPort>();
   /** Least recently active first. */
@@ -125,6 +131,11 @@ export class PodDatagrams {
       (message) => {
         this.#touch(flow);
         port.socket.send(driver.now(), { address: remoteAddress, port: remotePort }, message);
+        driver.wake();
+      },
+      () => {
+        this.counters.refused += 1;
+        port.socket.refuse(driver.now(), { address: remoteAddress, port: remotePort });
         driver.wake();
       },
     );

@@ -1,6 +1,6 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Cidr, formatCidr, formatIp } from '../base/ip.ts';
+import { type Cidr, formatCidr, formatIp, parseCidr } from '../base/ip.ts';
 import { addressPlus, firstAddress } from '../ipam/address-range.ts';
 
 /** What flannel tells the CNI plugin of its node. */
@@ -32,6 +32,20 @@ export function writeSubnetEnv(path: string, env: SubnetEnv): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   writeFileSync(unfinished, formatSubnetEnv(env), { mode: 0o644 });
   renameSync(unfinished, path);
+}
+
+/** The subnets that an earlier life of the node wrote down; none where there is no such file, or another's. */
+export function readSubnets(path: string): Cidr[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    // First start, or not ours to read: then any subnet will do.
+    return [];
+  }
+  return [...text.matchAll(/^FLANNEL_(?:IPV6_)?SUBNET=(.+)$/gm)].flatMap(
+    ([, cidr = '']) => parseCidr(cidr, { allowHostBits: true }) ?? [],
+  );
 }
 
 function gatewayOf(subnet: Cidr): string {

@@ -5,9 +5,9 @@ import type { VxlanConf } from '../../src/overlay/backend-conf.ts';
 import type { NetConf } from '../../src/overlay/net-conf.ts';
 import {
   renderFdb,
+  renderLink,
   renderNeighbours,
   renderRoutes,
-  renderVxlanLink,
 } from '../../src/overlay/render-tables.ts';
 import { cidr, ip } from '../ipam/addresses.ts';
 import { lease, netConf } from '../overlay/leases.ts';
@@ -79,7 +79,7 @@ describe.skipIf(obstacle !== undefined)('a kernel that runs the join commands', 
 
   test('has the device that podwire shows', () => {
     const real = namespace.run('ip -d link show flannel.1');
-    const rendered = renderVxlanLink({
+    const link = {
       index: Number.parseInt(real, 10),
       name: 'flannel.1',
       mac: lease(1).ipv4?.vtep?.mac ?? 0,
@@ -89,7 +89,16 @@ describe.skipIf(obstacle !== undefined)('a kernel that runs the join commands', 
       underlayDevice: 'eth0',
       port: 8472,
       learning: false,
-    });
+      counters: {
+        receivedBytes: 0,
+        receivedPackets: 0,
+        receivedDropped: 0,
+        sentBytes: 0,
+        sentPackets: 0,
+        sentDropped: 0,
+      },
+    };
+    const rendered = renderLink(link, { isDetailed: true, hasStatistics: false });
     // What follows differs between kernels and versions of ip: their limits, not the device's settings.
     const settings = (text: string) =>
       text.replaceAll(/ (?:promiscuity|addrgenmode|qlen) .*$/gm, '').replaceAll(/ +$/gm, '');

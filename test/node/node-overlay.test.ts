@@ -1,5 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -10,7 +13,9 @@ import { Lifetime } from '../../src/base/lifetime.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import type { Client } from '../../src/controlplane/client/client.ts';
+import { KubeNodeLeases } from '../../src/node/kube-node-leases.ts';
 import { NodeOverlay } from '../../src/node/node-overlay.ts';
+import { readNetConf } from '../../src/node/overlay-settings.ts';
 import type { ObjectFeed } from '../../src/node/object-feed.ts';
 import { PodPorts } from '../../src/node/pod-ports.ts';
 import { cidr } from '../ipam/addresses.ts';
@@ -50,9 +55,12 @@ let nodes: TestFeed<Node>;
 let pods: TestFeed<Pod>;
 let client: Client;
 let vtepPort = 0;
+let folder = '';
 
 beforeEach(async () => {
   lifetime = new Lifetime('test');
+  folder = mkdtempSync(join(tmpdir(), 'podwire-overlay-'));
+  lifetime.defer(() => rmSync(folder, { recursive: true }));
   nodes = new TestFeed();
   pods = new TestFeed();
   // As much of the API as is used: a merge patch of a Node's annotations.
@@ -78,27 +86,30 @@ async function start(number: number): Promise<NodeOverlay> {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { name, ...nodes.get(name)?.metadata },
-    spec: { podCIDRs: [podCIDR] },
+    spec: { podCIDR, podCIDRs: [podCIDR] },
   });
+  const conf = readNetConf(
+    JSON.stringify({ Network: '127.244.0.0/16', Backend: { Type: 'vxlan', Port: vtepPort } }),
+  );
+  const base = { clock: systemClock, log: silentLogger, client, nodes, conf, name };
   const overlay = await NodeOverlay.start({
-    clock: systemClock,
+    ...base,
+    leases: await KubeNodeLeases.open(base),
     random: seededRandom(`${name} ${Math.floor(systemClock.now())}`),
-    log: silentLogger,
-    client,
-    nodes,
     pods,
-    name,
     address: `127.0.0.${number}`,
-    podCIDR: cidr(podCIDR),
-    netConf: JSON.stringify({
-      Network: '127.244.0.0/16',
-      Backend: { Type: 'vxlan', Port: vtepPort },
-    }),
     nodeNetwork: cidr('127.0.0.0/24'),
     underlayMtu: 65_536,
+    acceptPartialChecksums: false,
+    checkPeers: false,
     podPorts: new PodPorts(0),
+    subnetEnvPath: subnetEnvOf(name),
   });
   return lifetime.own(overlay);
+}
+
+function subnetEnvOf(name: string): string {
+  return join(folder, name, 'run/flannel/subnet.env');
 }
 
 /** A pod of node N that says who asks; its port. */
@@ -191,9 +202,36 @@ test('a pod that ends is let go', async () => {
   late.destroy();
 });
 
-test('a net-conf.json that is refused says why', async () => {
-  const started = NodeOverlay.start({
-    netConf: '{}',
-  } as unknown as Parameters<typeof NodeOverlay.start>[0]);
-  await expect(started).rejects.toMatchObject({ code: 'NET_CONF' });
+test('each node writes its subnet.env', async () => {
+  await start(2);
+  expect(readFileSync(subnetEnvOf('node-2'), 'utf8')).toBe(
+    [
+      'FLANNEL_NETWORK=127.244.0.0/16',
+      'FLANNEL_SUBNET=127.244.2.1/24',
+      'FLANNEL_MTU=65485',
+      'FLANNEL_IPMASQ=false',
+      '',
+    ].join('\n'),
+  );
 });
+
+test('a UDP port of a pod that nobody listens on is told to be unreachable', async () => {
+  const [first, second] = [await start(1), await start(2)];
+  await startPod(2, '127.244.2.5');
+  await settled();
+  const channel = first.overlay.openChannel(
+    { sourceAddress: '127.0.0.1', address: '127.244.2.5', port: 9 },
+    () => undefined,
+  );
+  const refused = () => second.overlay.counters().datagrams?.refused ?? 0;
+  const sent = () => second.overlay.counters().peers.get('127.0.0.1')?.sentFrames ?? 0;
+  for (let turn = 0; turn < 10_000 && sent() === 0; turn += 1) {
+    channel?.send(Buffer.from('anybody?'));
+    await settled();
+  }
+  expect([refused() > 0, sent() > 0]).toEqual([true, true]);
+  channel?.close();
+});
+
+test('a net-conf.json that is refused says why', () =>
+  expect(() => readNetConf('{}')).toThrow(expect.objectContaining({ code: 'NET_CONF' })));

@@ -247,7 +247,7 @@ describe('datagrams to a pod of another node', () => {
     expect((await ask(first, Buffer.from('who is it?'))).toString()).toBe('WHO IS IT?');
     expect((await ask(first, Buffer.from('me'), '192.0.2.1')).toString()).toBe('ME');
     expect(dials).toEqual(['10.244.1.5 > 10.244.2.5:53/udp', '10.244.1.0 > 10.244.2.5:53/udp']);
-    expect(second.counters().datagrams).toEqual({ opened: 2, evicted: 0 });
+    expect(second.counters().datagrams).toEqual({ opened: 2, refused: 0, evicted: 0 });
     second.removePod('10.244.2.5');
     expect(dials.slice(2)).toEqual(['closed', 'closed']);
   });

@@ -1,10 +1,13 @@
 import type { NodeAgent } from '../node-agent.ts';
+import { bridge } from './bridge.ts';
 import { conntrack } from './conntrack.ts';
+import { ip } from './ip.ts';
 import { ipset } from './ipset.ts';
 import { ip6tablesSave, iptablesSave } from './iptables-save.ts';
 import { ipvsadm } from './ipvsadm.ts';
 import { nft } from './nft.ts';
 import { type CommandOutput, type NodeCommand, usageError } from './node-command.ts';
+import { overlay } from './overlay.ts';
 
 /** Every program a node has, besides `help`. */
 const NODE_COMMANDS: readonly NodeCommand[] = [
@@ -14,6 +17,9 @@ const NODE_COMMANDS: readonly NodeCommand[] = [
   ipvsadm,
   ipset,
   conntrack,
+  ip,
+  bridge,
+  overlay,
 ];
 
 /** Runs a command line on a node. Rejects with code USAGE for one it does not know or that is wrong. */

@@ -13,6 +13,7 @@ const MAX_WAITING = 64;
 export class DatagramSocket implements DatagramChannel {
   readonly #endpoint: SocketAddress;
   readonly #receive: (message: Uint8Array) => void;
+  readonly #refused: () => void;
   #socket: Socket;
   #waiting: Uint8Array[] | undefined = [];
   #open = true;
@@ -21,15 +22,18 @@ export class DatagramSocket implements DatagramChannel {
     endpoint: SocketAddress,
     source: string | undefined,
     receive: (message: Uint8Array) => void,
+    /** Nothing listens at the endpoint: for those who can pass that on. */
+    refused: () => void = ignore,
   ) {
     this.#endpoint = endpoint;
     this.#receive = receive;
+    this.#refused = refused;
     this.#socket = this.#start(source);
   }
 
   send(message: Uint8Array): void {
     if (!this.#open) return;
-    if (this.#waiting === undefined) this.#socket.send(message, ignore);
+    if (this.#waiting === undefined) this.#socket.send(message, this.#onError);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(message);
   }
 
@@ -47,8 +51,8 @@ export class DatagramSocket implements DatagramChannel {
     });
     const connect = (): void => {
       if (!this.#open) return;
-      // A connected socket is told of ICMP errors: the client cannot be, so they end here.
-      socket.on('error', ignore);
+      // A connected socket is told of ICMP errors: a client behind a socket cannot be.
+      socket.on('error', this.#onError);
       socket.connect(this.#endpoint.port, this.#endpoint.address, () => {
         if (this.#open) this.#flush();
       });
@@ -71,8 +75,12 @@ export class DatagramSocket implements DatagramChannel {
   #flush(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
-    for (const message of waiting) this.#socket.send(message, ignore);
+    for (const message of waiting) this.#socket.send(message, this.#onError);
   }
+
+  readonly #onError = (error: NodeJS.ErrnoException | null): void => {
+    if (this.#open && error?.code === 'ECONNREFUSED') this.#refused();
+  };
 }
 
 function ignore(): void {}
