@@ -8,8 +8,10 @@ import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Client } from '../controlplane/client/client.ts';
+import { EventRecorder } from '../controlplane/client/event-recorder.ts';
 import type { Informers } from '../controlplane/client/informers.ts';
 import { hostResolvConf } from '../node/host-resolv-conf.ts';
+import { listenEvents } from '../node/listen-events.ts';
 import { NodeAgent, type NodeAgentOptions } from '../node/node-agent.ts';
 import type { PodPorts } from '../node/pod-ports.ts';
 import { SharedIngress } from '../node/shared-ingress.ts';
@@ -62,16 +64,23 @@ export class ClusterNodes implements Resource {
   readonly #shared: Shared;
 
   private constructor(options: ClusterNodesOptions, shared: Shared) {
-    const { config, clock, log, onProblem } = options;
+    const { config, clock, log, client, informers, onProblem } = options;
     this.#options = options;
     this.#shared = shared;
     this.#lifetime.defer(() => rm(shared.podsFolder, { recursive: true, force: true }));
+    const events = new EventRecorder({ component: 'kube-proxy', client, clock, logger: log });
+    this.#lifetime.defer(() => events.flushed());
     this.#ingress = this.#lifetime.own(
       new SharedIngress({
         clock,
         log,
         engine: config.engine,
-        onProblem: (message) => onProblem?.(message),
+        events: listenEvents({
+          service: (name, namespace) => informers.of('services').get(name, namespace),
+          record: (service, type, reason, message) => events.record(service, type, reason, message),
+          onProblem: (message) => onProblem?.(message),
+          log,
+        }),
       }),
     );
     this.#machines = new Map(machinesOf(config).map((machine) => [machine.name, machine]));

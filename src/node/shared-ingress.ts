@@ -3,6 +3,7 @@ import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
 import { createEngine, type EngineChoice } from '../proxy/engine/create-engine.ts';
 import { Ingress } from '../proxy/ingress.ts';
+import type { ListenerEvents } from '../proxy/listener-table.ts';
 
 export { ENGINE_CHOICES, type EngineChoice } from '../proxy/engine/create-engine.ts';
 
@@ -10,8 +11,8 @@ export interface SharedIngressOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly engine: EngineChoice;
-  /** Told of a port that cannot be had, with the remedy. It is tried again. */
-  readonly onProblem: (message: string) => void;
+  /** Told of ports that cannot be had. They are tried again. */
+  readonly events: ListenerEvents;
 }
 
 /** The sockets that the nodes of one process share, with the engine that moves their bytes. */
@@ -19,7 +20,7 @@ export class SharedIngress implements Resource {
   readonly ingress: Ingress;
   readonly #lifetime = new Lifetime('shared ingress');
 
-  constructor({ clock, log, engine: choice, onProblem }: SharedIngressOptions) {
+  constructor({ clock, log, engine: choice, events }: SharedIngressOptions) {
     const engine = this.#lifetime.own(
       createEngine({
         clock,
@@ -27,16 +28,7 @@ export class SharedIngress implements Resource {
         onFallback: (reason) => log.warn({ reason }, 'slower forwarding'),
       }),
     );
-    this.ingress = this.#lifetime.own(
-      new Ingress({
-        engine,
-        clock,
-        events: {
-          problem: ({ message }) => onProblem(message),
-          solved: ({ address, port }) => log.info({ address, port }, 'listening after all'),
-        },
-      }),
-    );
+    this.ingress = this.#lifetime.own(new Ingress({ engine, clock, events }));
   }
 
   close(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Resource } from '../base/lifetime.ts';
 import type { Engine, EngineConnection, Route } from './engine/engine.ts';
 import type { SocketAddress } from './flow.ts';
-import type { Spot } from './listen-problem.ts';
+import type { ListenPurpose, Spot } from './listen-problem.ts';
 import { type ListenerEvents, ListenerTable, type Owners } from './listener-table.ts';
 import { type DatagramListener, listenDatagrams } from './udp/datagram-listener.ts';
 
@@ -77,8 +77,8 @@ export class Ingress implements Resource {
     this.#owners.clear();
   }
 
-  claim(spot: Spot, node: NodeProxy, what: string): void {
-    this.#listeners.claim(spot, node, what);
+  claim(spot: Spot, node: NodeProxy, purpose: ListenPurpose): void {
+    this.#listeners.claim(spot, node, purpose);
   }
 
   release(spot: Spot, node: NodeProxy): void {

@@ -7,11 +7,20 @@ export interface Spot {
   readonly port: number;
 }
 
+/** What a listener is for. */
+export interface ListenPurpose {
+  readonly kind: 'traffic' | 'health-check';
+  /** `namespace/name` of the Service. */
+  readonly service: string;
+  /** For people: `default/web:http`. */
+  readonly text: string;
+}
+
 /** A listener that could not be opened. It is tried again; `solved` tells when it worked. */
 export interface ListenProblem {
   readonly spot: Spot;
-  /** What it is wanted for: service port names, check ports. */
-  readonly wantedFor: readonly string[];
+  /** Every Service that wants it. */
+  readonly purposes: readonly ListenPurpose[];
   /** The system's: EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, … */
   readonly code: string;
   /** One sentence for people, with what to do. */
@@ -31,11 +40,12 @@ const REMEDIES: Readonly<Record<string, (spot: Spot) => string>> = {
 
 export function listenProblem(
   spot: Spot,
-  wantedFor: readonly string[],
+  purposes: readonly ListenPurpose[],
   code: string,
 ): ListenProblem {
   const where = `${formatHostPort(spot.address, spot.port)}/${spot.protocol}`;
   const remedy = REMEDIES[code]?.(spot) ?? 'it is tried again';
-  const message = `cannot listen on ${where} for ${wantedFor.join(', ')}: ${code}: ${remedy}`;
-  return { spot, wantedFor, code, message };
+  const wanted = new Set(purposes.map(({ text }) => text));
+  const message = `cannot listen on ${where} for ${[...wanted].join(', ')}: ${code}: ${remedy}`;
+  return { spot, purposes, code, message };
 }

@@ -1,13 +1,12 @@
 import { diffFrontends, type Frontend, type RoutingTable } from '../services/routing-table.ts';
-import { formatServicePortName } from '../services/service-port-name.ts';
-import type { Spot } from './listen-problem.ts';
+import { formatServicePortName, serviceKey } from '../services/service-port-name.ts';
+import type { ListenPurpose, Spot } from './listen-problem.ts';
 import type { ProxyMode } from './proxy-mode.ts';
 
 export interface ListenerChange {
   readonly kind: 'claim' | 'release';
   readonly spot: Spot;
-  /** The service port, for people. */
-  readonly what: string;
+  readonly purpose: ListenPurpose;
 }
 
 /**
@@ -29,13 +28,13 @@ export class ListenerPlan {
       const frontend = change.after ?? change.before;
       if (frontend === undefined) continue;
       const place = placeOf(frontend);
-      const what = formatServicePortName(frontend.servicePort.info.name);
+      const purpose = purposeOf(frontend);
       const old = this.#claimed.get(place) ?? [];
       const wanted = change.after === undefined ? [] : this.#spotsOf(change.after);
       for (const spot of old)
         if (!wanted.some((other) => other.address === spot.address))
-          changes.push({ kind: 'release', spot, what });
-      for (const spot of wanted) changes.push({ kind: 'claim', spot, what });
+          changes.push({ kind: 'release', spot, purpose });
+      for (const spot of wanted) changes.push({ kind: 'claim', spot, purpose });
       if (wanted.length === 0) this.#claimed.delete(place);
       else this.#claimed.set(place, wanted);
     }
@@ -48,6 +47,11 @@ export class ListenerPlan {
     if (protocol === 'SCTP' || this.#mode.stance(frontend) === 'reject') return [];
     return this.#mode.addresses(frontend).map((address) => ({ protocol, address, port }));
   }
+}
+
+function purposeOf({ servicePort }: Frontend): ListenPurpose {
+  const { name } = servicePort.info;
+  return { kind: 'traffic', service: serviceKey(name), text: formatServicePortName(name) };
 }
 
 function placeOf(frontend: Frontend): string {

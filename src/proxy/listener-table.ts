@@ -1,7 +1,12 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorCode } from '../base/errors.ts';
 import type { Resource } from '../base/lifetime.ts';
-import { type ListenProblem, listenProblem, type Spot } from './listen-problem.ts';
+import {
+  type ListenProblem,
+  type ListenPurpose,
+  listenProblem,
+  type Spot,
+} from './listen-problem.ts';
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 16_000;
@@ -10,17 +15,18 @@ const LAST_RETRY_MS = 16_000;
 export type OpenListener<Owner> = (spot: Spot, owners: Owners<Owner>) => Promise<Resource>;
 
 /** Who wants a spot now; it changes while the listener is open. */
-export type Owners<Owner> = ReadonlyMap<Owner, string>;
+export type Owners<Owner> = ReadonlyMap<Owner, ListenPurpose>;
 
 export interface ListenerEvents {
   problem(problem: ListenProblem): void;
-  solved(spot: Spot): void;
+  /** What could not be opened is open, or nobody wants it any more: then `purposes` is empty. */
+  solved(spot: Spot, purposes: readonly ListenPurpose[]): void;
 }
 
 interface Entry<Owner> {
   readonly spot: Spot;
   /** What each owner wants it for. */
-  readonly owners: Map<Owner, string>;
+  readonly owners: Map<Owner, ListenPurpose>;
   listener: Resource | undefined;
   retry: Timer | undefined;
   retryDelayMs: number;
@@ -49,8 +55,8 @@ export class ListenerTable<Owner> implements Resource {
     this.#events = options.events;
   }
 
-  /** `what` is a name for people. Claiming again only changes the name. */
-  claim(spot: Spot, owner: Owner, what: string): void {
+  /** Claiming again only changes the purpose. */
+  claim(spot: Spot, owner: Owner, purpose: ListenPurpose): void {
     const key = keyOf(spot);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
@@ -65,7 +71,7 @@ export class ListenerTable<Owner> implements Resource {
       };
       this.#entries.set(key, entry);
     }
-    entry.owners.set(owner, what);
+    entry.owners.set(owner, purpose);
     this.#start(entry);
   }
 
@@ -118,7 +124,7 @@ export class ListenerTable<Owner> implements Resource {
     entry.busy = false;
     if (entry.owners.size > 0) return;
     entry.retry?.cancel();
-    if (entry.problem !== undefined) this.#events.solved(entry.spot);
+    if (entry.problem !== undefined) this.#events.solved(entry.spot, []);
     this.#entries.delete(keyOf(entry.spot));
   }
 
@@ -132,7 +138,7 @@ export class ListenerTable<Owner> implements Resource {
     entry.retryDelayMs = FIRST_RETRY_MS;
     if (entry.problem === undefined) return;
     entry.problem = undefined;
-    this.#events.solved(entry.spot);
+    this.#events.solved(entry.spot, [...entry.owners.values()]);
   }
 
   #failed(entry: Entry<Owner>, code: string): void {
@@ -143,8 +149,7 @@ export class ListenerTable<Owner> implements Resource {
     entry.retryDelayMs = Math.min(entry.retryDelayMs * 2, LAST_RETRY_MS);
     if (entry.problem === code) return;
     entry.problem = code;
-    const wantedFor = [...new Set(entry.owners.values())];
-    this.#events.problem(listenProblem(entry.spot, wantedFor, code));
+    this.#events.problem(listenProblem(entry.spot, [...entry.owners.values()], code));
   }
 }
 

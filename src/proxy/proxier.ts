@@ -212,8 +212,8 @@ export class Proxier implements NodeProxy, Resource {
   }
 
   #listen(before: RoutingTable, after: RoutingTable): void {
-    for (const { kind, spot, what } of this.#plan.next(before, after))
-      if (kind === 'claim') this.#ingress.claim(spot, this, what);
+    for (const { kind, spot, purpose } of this.#plan.next(before, after))
+      if (kind === 'claim') this.#ingress.claim(spot, this, purpose);
       else {
         this.#ingress.release(spot, this);
         if (spot.protocol === 'UDP') this.#udp.endAllTo(spot);

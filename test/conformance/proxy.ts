@@ -233,7 +233,11 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
       const ports = [{ port: 8080, protocol: 'TCP' as const, nodePort: NODE_PORT }];
       await cluster.apply(web({ type: 'NodePort', ports }), webSlice([endpoint(ON_A, 'a')]));
       expect(cluster.problems).toMatchObject([
-        { code: 'EADDRINUSE', wantedFor: ['default/web'], spot: { ...VIP, protocol: 'TCP' } },
+        {
+          code: 'EADDRINUSE',
+          purposes: [{ service: 'default/web' }, { service: 'default/web' }],
+          spot: { ...VIP, protocol: 'TCP' },
+        },
       ]);
       expect(cluster.problems[0]?.message).toMatch(/stop it or choose another port/);
       expect(await meet({ address: NODE_A, port: NODE_PORT })).toBe(ON_A);

@@ -53,14 +53,15 @@ function setUp() {
   return { ingress, a, b, routers, enters };
 }
 
+const FOR_WEB = { kind: 'traffic', service: 'default/web', text: 'default/web' } as const;
 const VIP: Spot = { protocol: 'TCP', address: '10.96.0.1', port: 80 };
 const PORT_OF_B: Spot = { protocol: 'TCP', address: '10.2.0.1', port: 30_000 };
 
 describe('ingress', () => {
   test('flows to a Service address enter where the client belongs, strangers at the first node', async () => {
     const { ingress, a, b, enters } = setUp();
-    ingress.claim(VIP, a, 'web');
-    ingress.claim(VIP, b, 'web');
+    ingress.claim(VIP, a, FOR_WEB);
+    ingress.claim(VIP, b, FOR_WEB);
     await ingress.settled();
     expect(enters('10.96.0.1:80', '10.1.0.7')).toBe('a');
     expect(enters('10.96.0.1:80', '10.2.0.7')).toBe('b');
@@ -70,7 +71,7 @@ describe('ingress', () => {
 
   test('a node that did not ask for a shared listener still decides for its clients', async () => {
     const { ingress, a, enters } = setUp();
-    ingress.claim(VIP, a, 'web');
+    ingress.claim(VIP, a, FOR_WEB);
     await ingress.settled();
     expect(enters('10.96.0.1:80', '10.2.0.7')).toBe('b');
     await ingress.close();
@@ -78,7 +79,7 @@ describe('ingress', () => {
 
   test("what is sent to a node's own address is that node's", async () => {
     const { ingress, b, enters } = setUp();
-    ingress.claim(PORT_OF_B, b, 'web');
+    ingress.claim(PORT_OF_B, b, FOR_WEB);
     await ingress.settled();
     expect(enters('10.2.0.1:30000', '10.1.0.7')).toBe('b');
     expect(enters('10.2.0.1:30000', '192.0.2.1')).toBe('b');
@@ -87,9 +88,9 @@ describe('ingress', () => {
 
   test('a node that leaves takes its claims along, and the next becomes the first', async () => {
     const { ingress, a, b, enters, routers } = setUp();
-    ingress.claim(VIP, a, 'web');
-    ingress.claim(VIP, b, 'web');
-    ingress.claim({ ...VIP, port: 81 }, a, 'web');
+    ingress.claim(VIP, a, FOR_WEB);
+    ingress.claim(VIP, b, FOR_WEB);
+    ingress.claim({ ...VIP, port: 81 }, a, FOR_WEB);
     await ingress.settled();
     expect(enters('10.96.0.1:80', '192.0.2.1')).toBe('a');
     ingress.leave(a);

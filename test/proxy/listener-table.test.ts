@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import type { Resource } from '../../src/base/lifetime.ts';
-import type { ListenProblem, Spot } from '../../src/proxy/listen-problem.ts';
+import type { ListenProblem, ListenPurpose, Spot } from '../../src/proxy/listen-problem.ts';
 import { ListenerTable } from '../../src/proxy/listener-table.ts';
 
 const WEB: Spot = { protocol: 'TCP', address: '192.0.2.1', port: 80 };
+
+function purpose(service: string): ListenPurpose {
+  return { kind: 'traffic', service, text: service };
+}
 
 /** A table whose sockets are names in a set; `refuse` makes opening fail with that code. */
 function setUp() {
@@ -40,8 +44,8 @@ function setUp() {
 describe('listener table', () => {
   test('opens a spot once for all who want it and closes it with the last', async () => {
     const { table, log } = setUp();
-    table.claim(WEB, 'node a', 'default/web');
-    table.claim(WEB, 'node b', 'default/web');
+    table.claim(WEB, 'node a', purpose('default/web'));
+    table.claim(WEB, 'node b', purpose('default/web'));
     await table.settled();
     table.release(WEB, 'node a');
     await table.settled();
@@ -53,14 +57,14 @@ describe('listener table', () => {
 
   test('follows changes of mind while a socket is being opened or closed', async () => {
     const { table, open, log } = setUp();
-    table.claim(WEB, 'a', 'web');
+    table.claim(WEB, 'a', purpose('web'));
     table.release(WEB, 'a');
     await table.settled();
     expect([...open]).toEqual([]);
-    table.claim(WEB, 'a', 'web');
+    table.claim(WEB, 'a', purpose('web'));
     await table.settled();
     table.release(WEB, 'a');
-    table.claim(WEB, 'b', 'web');
+    table.claim(WEB, 'b', purpose('web'));
     await table.settled();
     expect([...open]).toEqual(['192.0.2.1:80']);
     expect(log.at(-1)).toBe('open 192.0.2.1:80');
@@ -70,11 +74,11 @@ describe('listener table', () => {
   test('reports a refused spot once, with every claimant and a remedy, and tries again', async () => {
     const { table, clock, world, problems, log } = setUp();
     world.refuse = 'EACCES';
-    table.claim(WEB, 'a', 'default/web');
-    table.claim(WEB, 'b', 'default/other');
+    table.claim(WEB, 'a', purpose('default/web'));
+    table.claim(WEB, 'b', purpose('default/other'));
     await table.settled();
     expect(problems).toMatchObject([
-      { spot: WEB, code: 'EACCES', wantedFor: ['default/web', 'default/other'] },
+      { spot: WEB, code: 'EACCES', purposes: [purpose('default/web'), purpose('default/other')] },
     ]);
     expect(problems[0]?.message).toBe(
       'cannot listen on 192.0.2.1:80/TCP for default/web, default/other: EACCES: ports below 1024 ' +
@@ -95,7 +99,7 @@ describe('listener table', () => {
   test('reports again when the reason changes', async () => {
     const { table, clock, world, problems } = setUp();
     world.refuse = 'EADDRINUSE';
-    table.claim(WEB, 'a', 'web');
+    table.claim(WEB, 'a', purpose('web'));
     await table.settled();
     world.refuse = 'EMFILE';
     clock.advance(1000);
@@ -107,7 +111,7 @@ describe('listener table', () => {
   test('waits longer after each failure, 16 s at most', async () => {
     const { table, clock, world } = setUp();
     world.refuse = 'EADDRINUSE';
-    table.claim(WEB, 'a', 'web');
+    table.claim(WEB, 'a', purpose('web'));
     const waits: number[] = [];
     for (let attempt = 0; attempt < 7; attempt += 1) {
       await table.settled();
@@ -122,7 +126,7 @@ describe('listener table', () => {
   test('a released spot with a problem is no problem any more', async () => {
     const { table, clock, world, log } = setUp();
     world.refuse = 'EADDRINUSE';
-    table.claim(WEB, 'a', 'web');
+    table.claim(WEB, 'a', purpose('web'));
     await table.settled();
     table.releaseAll('a');
     await table.settled();

@@ -57,7 +57,11 @@ export class NodePortChecks implements Resource {
 
   #claim(key: string, check: HealthCheckNodePort): void {
     for (const spot of this.#spots(check))
-      this.#listeners.claim(spot, key, `the health check of ${key}`);
+      this.#listeners.claim(spot, key, {
+        kind: 'health-check',
+        service: key,
+        text: `the health check of ${key}`,
+      });
   }
 
   #spots({ port }: HealthCheckNodePort): Spot[] {
