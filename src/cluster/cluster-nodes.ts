@@ -30,6 +30,7 @@ export interface ClusterNodesOptions {
   readonly dnsSource: NodeAgentOptions['dns']['source'];
   /** What nodes keep on disk goes under it; absent: it lasts as long as the cluster. */
   readonly dataDirectory: string | undefined;
+  readonly dnsServers: NodeAgentOptions['dns']['servers'];
   readonly onProgress: ((step: string) => void) | undefined;
   readonly onProblem: ((problem: string) => void) | undefined;
 }
@@ -88,9 +89,10 @@ export class ClusterNodes implements Resource {
 
   /** Resolves once every node is Ready. */
   static async start(options: ClusterNodesOptions): Promise<ClusterNodes> {
-    const { config, dnsSource } = options;
+    const { config, dnsSource, dnsServers } = options;
     const dns = {
       source: dnsSource,
+      servers: dnsServers,
       clusterDns: [config.clusterDNS],
       clusterDomain: config.dnsDomain,
       host: await hostResolvConf(),

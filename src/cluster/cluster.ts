@@ -9,6 +9,7 @@ import { Informers } from '../controlplane/client/informers.ts';
 import { ControlPlane } from '../controlplane/control-plane.ts';
 import { openStore, type StoreConfig } from '../controlplane/store/open-store.ts';
 import { clusterCorefile } from '../node/cluster-dns.ts';
+import { DnsServers } from '../node/dns-servers.ts';
 import { feedDnsSource } from '../node/feed-dns-source.ts';
 import { PodPorts } from '../node/pod-ports.ts';
 import { type ApiAccess, openApi } from './api-access.ts';
@@ -64,6 +65,7 @@ export class Cluster implements Resource {
   readonly #lifetime = new Lifetime('cluster');
   readonly #controlPlane: ControlPlane;
   readonly #informers: Informers;
+  readonly #dnsServers = new DnsServers();
   readonly #podPorts = new PodPorts(firstUnprivilegedPort());
   #nodes: ClusterNodes | undefined;
 
@@ -184,6 +186,8 @@ export class Cluster implements Resource {
       log,
       config: this.config,
       source: this.#dnsSource(),
+      pods: this.#informers.of('pods'),
+      servers: this.#dnsServers,
       onProgress,
       onProblem,
     });
@@ -213,6 +217,7 @@ export class Cluster implements Resource {
         podPorts: this.#podPorts,
         dnsSource: this.#dnsSource(),
         dataDirectory: this.#options.dataDirectory,
+        dnsServers: this.#dnsServers,
         onProgress,
         onProblem,
       }),

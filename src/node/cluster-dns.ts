@@ -1,4 +1,6 @@
+import type { Pod } from '../api/types/core.ts';
 import type { Clock } from '../base/clock.ts';
+import { formatHostPort } from '../base/ip.ts';
 import type { Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -6,6 +8,9 @@ import type { Random } from '../base/random.ts';
 import { defaultCorefile } from '../dns/default-corefile.ts';
 import { DnsServer } from '../dns/server/dns-server.ts';
 import type { DnsSource } from '../dns/source/dns-source.ts';
+import type { DnsServers } from './dns-servers.ts';
+import type { ObjectFeed } from './object-feed.ts';
+import { podOf } from './pod-of.ts';
 
 export interface ClusterDnsOptions {
   readonly clock: Clock;
@@ -16,12 +21,16 @@ export interface ClusterDnsOptions {
   readonly domain: string;
   readonly address: string;
   readonly port: number;
+  readonly pods: ObjectFeed<Pod>;
+  /** Learns of the server while it runs, as one of this node. */
+  readonly servers: DnsServers;
+  readonly node: string;
 }
 
 /** The cluster's names for programs outside it, at one address. Rejects with `DNS_BIND` when that cannot be had. */
-export function startClusterDns(options: ClusterDnsOptions): Promise<Resource> {
+export async function startClusterDns(options: ClusterDnsOptions): Promise<Resource> {
   const { clock, random, log, metrics, source, domain, address, port } = options;
-  return DnsServer.start({
+  const server = await DnsServer.start({
     clock,
     random,
     log,
@@ -33,7 +42,18 @@ export function startClusterDns(options: ClusterDnsOptions): Promise<Resource> {
       text: `.:53 {\n    kubernetes ${domain} in-addr.arpa ip6.arpa\n}\n`,
     },
     listen: [{ address, port }],
+    podOf: podOf(options.pods),
   });
+  const forget = options.servers.add({
+    name: 'host',
+    node: options.node,
+    address: formatHostPort(address, port),
+    server,
+  });
+  return {
+    close: () => server.close().finally(forget),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]().finally(forget),
+  };
 }
 
 /** What the ConfigMap `coredns` holds at first. Names outside the cluster are refused until it forwards them. */

@@ -23,6 +23,8 @@ import { openNodeLeases } from './open-node-leases.ts';
 import { NodeOverlay } from './node-overlay.ts';
 import type { NodeLeases } from './node-leases.ts';
 import { type OverlaySettings, readNetConf } from './overlay-settings.ts';
+import type { DnsServers } from './dns-servers.ts';
+import { NodeDns } from './node-dns.ts';
 import type { PodDns } from './kubelet/pod-worker.ts';
 import { NodeProxy, type NodeProxyOptions } from './node-proxy.ts';
 import type { ObjectFeed } from './object-feed.ts';
@@ -53,7 +55,7 @@ export interface NodeAgentOptions {
   readonly baseEnv: Readonly<Record<string, string>>;
   /** Absent: pods of other nodes are dialled directly. */
   readonly overlay?: OverlaySettings;
-  readonly dns: PodDns & { readonly source: DnsSource };
+  readonly dns: PodDns & { readonly source: DnsSource; readonly servers: DnsServers };
   readonly proxy: Pick<NodeProxyOptions, 'mode' | 'clusterCIDR' | 'serviceCIDR' | 'ingress'> & {
     /** Other addresses that mean this node: 127.0.0.1 for the first. */
     readonly aliases: readonly string[];
@@ -78,11 +80,12 @@ export class NodeAgent implements Resource {
   readonly addresses: HostLocalAddresses;
   /** Undefined where no Linux machine can join: without vxlan, or with leases in etcd. */
   readonly kernelNodes: KernelNodes | undefined;
+  readonly dns: NodeDns;
   readonly #lifetime: Lifetime;
 
   private constructor(
     options: NodeAgentOptions,
-    parts: Pick<NodeAgent, 'kubelet' | 'proxy' | 'overlay' | 'addresses'>,
+    parts: Pick<NodeAgent, 'kubelet' | 'proxy' | 'overlay' | 'addresses' | 'dns'>,
     lifetime: Lifetime,
   ) {
     this.kernelNodes = kernelNodesOf(options);
@@ -90,6 +93,7 @@ export class NodeAgent implements Resource {
     this.proxy = parts.proxy;
     this.overlay = parts.overlay;
     this.addresses = parts.addresses;
+    this.dns = parts.dns;
     this.#lifetime = lifetime;
   }
 
@@ -116,7 +120,8 @@ export class NodeAgent implements Resource {
       const dialer = overlay?.dialer ?? podDialer(options.podPorts);
       const proxy = lifetime.own(startProxy(options, podCIDR, dialer));
       await serveProxy(proxy, identity.address, log);
-      return new NodeAgent(options, { kubelet, proxy, overlay, addresses }, lifetime);
+      const dns = new NodeDns({ ...options.dns, node: identity.name, pods: feeds.pods });
+      return new NodeAgent(options, { kubelet, proxy, overlay, addresses, dns }, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
@@ -159,7 +164,7 @@ function createKubelet(
         clock,
         random: random.fork('images'),
         bindPort,
-        startDns: corednsPods({ clock, random, source: options.dns.source, bindPort }),
+        startDns: corednsPods({ ...options.dns, clock, random, bindPort, pods: feeds.pods }),
       }),
       process: new ProcessRuntime(clock),
     },

@@ -1,21 +1,18 @@
-import type { Pod } from '../api/types/core.ts';
 import type { Clock } from '../base/clock.ts';
-import { PodwireError } from '../base/errors.ts';
 import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
 import { createMetrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
-import { ADDRESS_TYPES, explainName, type Explanation } from '../dns/explain/explain.ts';
-import { formatExplanation } from '../dns/explain/format-explanation.ts';
+import { parseFaults } from '../dns/faults/fault-text.ts';
 import { Kube2sky } from '../dns/kube2sky/kube2sky.ts';
 import type { Kube2skyLayout } from '../dns/kube2sky/skydns-entries.ts';
-import { typeCode } from '../dns/message/codes.ts';
-import { podResolvConf, type ResolvConf } from '../dns/resolv-conf/resolv-conf.ts';
 import { DnsServer } from '../dns/server/dns-server.ts';
 import { MemoryDnsSource } from '../dns/source/memory-source.ts';
 import { readManifest, type ManifestProblem } from '../dns/source/read-manifests.ts';
 import { machineCorefileHost } from './corefile-host.ts';
 import { connectEtcdStore } from './etcd-store.ts';
+import { type DnsQuestion, explainDns } from './explain-dns.ts';
+import { podOf } from './pod-of.ts';
 
 export interface StandaloneDnsOptions {
   readonly clock: Clock;
@@ -78,6 +75,7 @@ export class StandaloneDns implements Resource {
           corefile,
           corefileHost: machineCorefileHost(environment),
           listen,
+          podOf: podOf({ list: () => source.list('pods') }),
           ...(readCorefile === undefined ? {} : { readCorefile }),
           ...(onFatal === undefined ? {} : { onFatal }),
         }),
@@ -99,17 +97,21 @@ export class StandaloneDns implements Resource {
     return this.#server.apply(corefile);
   }
 
-  /**
-   * Walks a name as a resolver would and tells how each answer came about. `from` is a pod of the
-   * manifests, `NAMESPACE/NAME` or a name in `default`; without it the name is asked as it is. Throws a
-   * PodwireError with code `DNS_EXPLAIN` for a pod or type that does not exist.
-   */
-  async explain(question: {
-    readonly name: string;
-    readonly type?: string;
-    readonly from?: string;
-  }): Promise<string> {
-    return formatExplanation(await this.#explain(question));
+  /** Walks a name as a resolver would, for a pod of the manifests or nobody in particular. Codes as {@link explainDns}. */
+  async explain(question: DnsQuestion): Promise<string> {
+    return explainDns(this.#server, question, {
+      pods: this.#source.list('pods'),
+      clusterDns: this.addresses.map(({ address }) => address),
+      clusterDomain: this.#options.clusterDomain,
+      host: { nameservers: [], searches: [], options: [] },
+    });
+  }
+
+  /** Puts these faults in the place of those in force. Throws a PodwireError with code `DNS_FAULT`; the old ones stay then. */
+  setFaults(text: string): void {
+    const faults = parseFaults(text);
+    this.#server.faults.clear();
+    for (const fault of faults) this.#server.faults.add(fault);
   }
 
   close(): Promise<void> {
@@ -119,62 +121,7 @@ export class StandaloneDns implements Resource {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
   }
-
-  #explain({
-    name,
-    type,
-    from,
-  }: {
-    name: string;
-    type?: string;
-    from?: string;
-  }): Promise<Explanation> {
-    const code = type === undefined ? undefined : typeCode(type);
-    if (type !== undefined && code === undefined)
-      throw new PodwireError('DNS_EXPLAIN', `'${type}' is not a record type such as A or SRV`);
-    const pod = from === undefined ? undefined : this.#podOf(from);
-    const address = pod?.status?.podIP ?? '127.0.0.1';
-    return explainName({
-      name,
-      types: code === undefined ? ADDRESS_TYPES : [code],
-      resolvConf: pod === undefined ? AS_GIVEN : this.#resolvConfOf(pod),
-      peer: {
-        address,
-        port: 0,
-        family: address.includes(':') ? 'IPv6' : 'IPv4',
-        protocol: 'udp',
-      },
-      ask: (message, peer) => this.#server.trace(message, peer),
-    });
-  }
-
-  #podOf(reference: string): Pod {
-    const [first = '', second] = reference.split('/');
-    const [namespace, name] = second === undefined ? ['default', first] : [first, second];
-    const pods = this.#source.list('pods');
-    const pod = pods.find(
-      ({ metadata }) => metadata.name === name && (metadata.namespace ?? 'default') === namespace,
-    );
-    if (pod !== undefined) return pod;
-    const known = pods.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).join(', ');
-    throw new PodwireError(
-      'DNS_EXPLAIN',
-      `no pod ${namespace}/${name} in the manifests; there ${known === '' ? 'are none' : `is ${known}`}`,
-    );
-  }
-
-  #resolvConfOf(pod: Pod): ResolvConf {
-    const namespace = pod.metadata.namespace ?? 'default';
-    return podResolvConf({
-      pod: { namespace, spec: pod.spec },
-      clusterDns: this.#server.addresses.map(({ address }) => address),
-      clusterDomain: this.#options.clusterDomain,
-      host: { nameservers: [], searches: [], options: [] },
-    }).conf;
-  }
 }
-
-const AS_GIVEN: ResolvConf = { nameservers: [], searches: [], options: ['ndots:0'] };
 
 function startKube2sky(options: StandaloneDnsOptions, source: MemoryDnsSource): Kube2sky {
   const { clock, log, clusterDomain, kube2sky } = options;

@@ -1,5 +1,6 @@
 import { formatRecord } from '../message/record-text.ts';
 import type { ExplainedQuery, Explanation } from './explain.ts';
+import { formatStep } from './format-query.ts';
 
 /** An explanation for people: each name of the walk, each query, why, and what it cost. */
 export function formatExplanation(explanation: Explanation): string {
@@ -17,10 +18,7 @@ function queryLines(query: ExplainedQuery): string[] {
   const by = query.plugin === '' ? '' : ` by ${query.plugin}`;
   return [
     `   ${query.type.padEnd(5)} ${query.result}${by}${query.fromCache ? ' (from the cache)' : ''}`,
-    ...query.steps.map(
-      ({ plugin, what, object }) =>
-        `         ${plugin === '' ? 'server' : plugin}: ${what}${object === undefined ? '' : ` [${object}]`}`,
-    ),
+    ...query.steps.map((step) => `         ${formatStep(step)}`),
     ...query.answers.map((answer) => `         ${formatRecord(answer)}`),
   ];
 }

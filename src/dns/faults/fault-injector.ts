@@ -1,38 +1,14 @@
 import { sleep, type Clock } from '../../base/clock.ts';
+import { PodwireError } from '../../base/errors.ts';
 import { cidrContains, cidrOf, parseCidr, parseIp, type Cidr } from '../../base/ip.ts';
 import type { Random } from '../../base/random.ts';
-import { Rcode, RecordType } from '../message/codes.ts';
+import { Rcode } from '../message/codes.ts';
 import { replyTo } from '../message/message.ts';
 import { foldName, fullyQualified, isSubdomain } from '../message/name.ts';
 import type { Outcome } from '../plugin/plugin.ts';
 import type { Arrival, Dispatched } from '../server/dispatcher.ts';
-
-/** What goes wrong. */
-export type FaultAction =
-  | { readonly kind: 'drop' }
-  | { readonly kind: 'delay'; readonly delayMs: number }
-  | { readonly kind: 'rcode'; readonly rcode: number }
-  /** NOERROR without records: what a resolver takes for "no such data". */
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'truncate' }
-  /** As before the Kubernetes API has been read: what would be NXDOMAIN is SERVFAIL. */
-  | { readonly kind: 'unsynced' }
-  /** The first answer to each question is given for ever, whatever changes. */
-  | { readonly kind: 'stale' };
-
-/** A fault and the queries it befalls; all conditions must hold. */
-export interface DnsFault {
-  readonly action: FaultAction;
-  /** This name and everything below it. Default: every name. */
-  readonly name?: string;
-  readonly type?: number;
-  /** An address or a CIDR. Default: everybody. */
-  readonly client?: string;
-  /** Which part of the matching queries, by chance. Default 1. */
-  readonly fraction?: number;
-  /** Befalls this many queries, then goes away. Default: no end. */
-  readonly count?: number;
-}
+import type { AskedQuestion, DnsFault, FaultAction, UpstreamFailure } from './dns-fault.ts';
+import { formatFault } from './fault-text.ts';
 
 interface ActiveFault {
   readonly fault: DnsFault;
@@ -41,6 +17,16 @@ interface ActiveFault {
   left: number;
 }
 
+/** A fault in force. */
+export interface ListedFault {
+  readonly id: number;
+  readonly fault: DnsFault;
+  /** Queries it still befalls; Infinity without a count. */
+  readonly left: number;
+}
+
+/** More at once help nobody. */
+const MAX_FAULTS = 1000;
 /** Questions whose first answer is remembered by a `stale` fault. */
 const MAX_STALE = 10_000;
 
@@ -66,8 +52,13 @@ export class FaultInjector {
     return this.#faults.size > 0;
   }
 
-  /** Returns what takes the fault away. Throws a TypeError when `client` is no address or CIDR. */
-  add(fault: DnsFault): { remove(): void } {
+  /** Returns what takes the fault away. Throws a PodwireError with code `DNS_FAULT` when `client` is no address or CIDR, or at 1,000 faults. */
+  add(fault: DnsFault): { readonly id: number; remove(): void } {
+    if (this.#faults.size >= MAX_FAULTS)
+      throw new PodwireError(
+        'DNS_FAULT',
+        `there are ${MAX_FAULTS} faults already; clear them first`,
+      );
     const id = this.#nextId;
     this.#nextId += 1;
     this.#faults.set(id, {
@@ -77,11 +68,16 @@ export class FaultInjector {
       left: fault.count ?? Number.POSITIVE_INFINITY,
     });
     this.#onChange();
-    return { remove: () => void this.#faults.delete(id) };
+    return { id, remove: () => void this.remove(id) };
   }
 
-  list(): readonly DnsFault[] {
-    return [...this.#faults.values()].map(({ fault }) => fault);
+  /** False when there is no such fault. */
+  remove(id: number): boolean {
+    return this.#faults.delete(id);
+  }
+
+  list(): readonly ListedFault[] {
+    return [...this.#faults].map(([id, { fault, left }]) => ({ id, fault, left }));
   }
 
   clear(): void {
@@ -94,21 +90,32 @@ export class FaultInjector {
     arrival: Arrival,
     dispatch: (arrival: Arrival) => Promise<Dispatched>,
   ): Promise<Dispatched> {
-    const befalling = this.#befalling(arrival);
+    const [question] = arrival.message.questions;
+    const asked = { ...question, client: arrival.peer.address } as AskedQuestion;
+    const befalling = this.#befalling(asked, (fault) => fault.action.kind !== 'upstream');
     for (const { action } of befalling)
       if (action.kind === 'delay') await sleep(this.#clock, action.delayMs);
     const dispatched = await dispatch(arrival);
     dispatched.request.reuse.refuse();
+    for (const fault of befalling)
+      arrival.trace?.add({ plugin: 'fault', what: formatFault(fault) });
     return befalling.reduce<Dispatched>(
       (result, { action }) => ({ ...result, outcome: this.#changed(result, action) }),
       dispatched,
     );
   }
 
-  #befalling(arrival: Arrival): DnsFault[] {
+  /** How asking an upstream fails, if it is to. */
+  upstreamFailure(asked: AskedQuestion): UpstreamFailure | undefined {
+    if (this.#faults.size === 0) return undefined;
+    const [fault] = this.#befalling(asked, ({ action }) => action.kind === 'upstream');
+    return fault?.action.kind === 'upstream' ? fault.action.failure : undefined;
+  }
+
+  #befalling(asked: AskedQuestion, wanted: (fault: DnsFault) => boolean): DnsFault[] {
     const befalling: DnsFault[] = [];
     for (const [id, active] of this.#faults) {
-      if (!concerns(active, arrival)) continue;
+      if (!wanted(active.fault) || !concerns(active, asked)) continue;
       const { fraction = 1 } = active.fault;
       if (fraction < 1 && this.#random.float() >= fraction) continue;
       active.left -= 1;
@@ -122,6 +129,7 @@ export class FaultInjector {
     const { message } = request;
     switch (action.kind) {
       case 'delay':
+      case 'upstream':
         return outcome;
       case 'drop':
         return { kind: 'drop' };
@@ -147,16 +155,11 @@ export class FaultInjector {
   }
 }
 
-/** Answers everything but AAAA questions, as resolvers see it behind some broken middleboxes. */
-export const DROP_AAAA: DnsFault = { action: { kind: 'drop' }, type: RecordType.AAAA };
-
-function concerns({ fault, name, network }: ActiveFault, { message, peer }: Arrival): boolean {
-  const [question] = message.questions;
-  if (question === undefined) return false;
-  if (fault.type !== undefined && fault.type !== question.type) return false;
-  if (!isSubdomain(name, foldName(question.name))) return false;
+function concerns({ fault, name, network }: ActiveFault, asked: AskedQuestion): boolean {
+  if (fault.type !== undefined && fault.type !== asked.type) return false;
+  if (!isSubdomain(name, foldName(asked.name))) return false;
   if (network === undefined) return true;
-  const ip = parseIp(peer.address);
+  const ip = parseIp(asked.client);
   return ip !== undefined && cidrContains(network, ip);
 }
 
@@ -167,6 +170,7 @@ function networkOf(client: string | undefined): Cidr | undefined {
     ip === undefined
       ? parseCidr(client, { allowHostBits: true })
       : cidrOf(ip, ip.family === 'IPv4' ? 32 : 128);
-  if (network === undefined) throw new TypeError(`client '${client}' is not an address or a CIDR`);
+  if (network === undefined)
+    throw new PodwireError('DNS_FAULT', `client '${client}' is not an address or a CIDR`);
   return network;
 }

@@ -8,6 +8,7 @@ import type { Found } from '../backend/backend.ts';
 import type { Token } from '../corefile/lexer.ts';
 import type { Directive } from '../corefile/parse-corefile.ts';
 import { parseZones } from '../corefile/zone-key.ts';
+import type { AskedQuestion, UpstreamFailure } from '../faults/dns-fault.ts';
 import type { DnsSource } from '../source/dns-source.ts';
 import type { DnsRequest, Plugin } from './plugin.ts';
 import type { ConnectKeyValue } from './key-value.ts';
@@ -43,6 +44,8 @@ export interface DnsEnvironment {
   readonly hostAddress?: string;
   /** The Corefile as it is now, for the reload plugin. Absent: it never changes. */
   readonly readCorefile?: () => Promise<string>;
+  /** The pod, `NAMESPACE/NAME`, that has an address: who asked, in traces. */
+  readonly podOf?: (address: string) => string | undefined;
   /** A plugin found that the server must not go on (a forwarding loop). */
   readonly onFatal?: (error: Error) => void;
 }
@@ -72,6 +75,8 @@ export interface SetupContext extends Omit<DnsEnvironment, 'metrics' | 'files'> 
   readonly resolve: (name: string, type: number) => Promise<DnsMessage>;
   /** Puts another Corefile in force; rejects, with the old one still in force, when it is no good. */
   readonly apply: (text: string) => Promise<void>;
+  /** How asking an upstream is to fail, while faults are in force. */
+  readonly upstreamFailure: (asked: AskedQuestion) => UpstreamFailure | undefined;
 }
 
 /** A plugin that can hand out a whole zone. */

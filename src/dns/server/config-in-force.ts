@@ -1,5 +1,4 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Logger } from '../../base/log.ts';
 import type { Cell, Family } from '../metrics/metric-families.ts';
 import type { DnsRequest } from '../plugin/plugin.ts';
 import { QueryTrace } from '../plugin/query-trace.ts';
@@ -12,8 +11,9 @@ const MAX_IDLE_WAIT_MS = 6000;
 
 interface ConfigServices {
   readonly clock: Clock;
-  readonly log: Logger;
   readonly enabled: Family<Cell>;
+  /** After a query that a plugin wanted traced. */
+  readonly onTraced: (dispatched: Dispatched, trace: QueryTrace) => void;
   readonly onPanic: (error: unknown, request: DnsRequest) => void;
 }
 
@@ -42,12 +42,11 @@ export class ConfigInForce {
   async dispatch(arrival: Arrival): Promise<Dispatched> {
     this.#pending += 1;
     try {
-      const traced =
-        this.#config.traces && arrival.trace === undefined
-          ? { ...arrival, trace: new QueryTrace() }
-          : arrival;
-      const dispatched = await this.#dispatcher.dispatch(traced);
-      if (traced !== arrival) this.#logTrace(dispatched);
+      if (!this.#config.traces) return await this.#dispatcher.dispatch(arrival);
+      const trace = arrival.trace ?? new QueryTrace();
+      const dispatched = await this.#dispatcher.dispatch({ ...arrival, trace });
+      dispatched.request.reuse.refuse();
+      this.#services.onTraced(dispatched, trace);
       return dispatched;
     } finally {
       this.#pending -= 1;
@@ -83,19 +82,5 @@ export class ConfigInForce {
     if (this.#closed) return;
     this.#closed = true;
     for (const { instance } of this.#config.instances.toReversed()) await instance.close?.();
-  }
-
-  #logTrace({ request, outcome }: Dispatched): void {
-    request.reuse.refuse();
-    const { name, type } = request.question;
-    this.#services.log.info(
-      {
-        question: `${name} ${type}`,
-        client: request.peer.address,
-        steps: request.trace?.steps,
-        outcome: outcome.kind,
-      },
-      'plugin/debug: query',
-    );
   }
 }

@@ -3,6 +3,7 @@ import { errorMessage, PodwireError } from '../../base/errors.ts';
 import { Lifetime, type Resource } from '../../base/lifetime.ts';
 import { parseCorefile, sealedHost, type CorefileHost } from '../corefile/parse-corefile.ts';
 import { DEFAULT_DNS_PORT } from '../corefile/zone-key.ts';
+import { formatQuery } from '../explain/format-query.ts';
 import { FaultInjector } from '../faults/fault-injector.ts';
 import { rcodeName } from '../message/codes.ts';
 import { queryFor, replyTo, type DnsMessage } from '../message/message.ts';
@@ -16,8 +17,9 @@ import { pluginModules } from '../plugin/registry.ts';
 import type { DnsEnvironment } from '../plugin/setup.ts';
 import type { BoundAddress } from './bind-error.ts';
 import { ConfigInForce } from './config-in-force.ts';
-import type { Dispatched } from './dispatcher.ts';
+import type { Arrival, Dispatched } from './dispatcher.ts';
 import { DnsListener } from './dns-listener.ts';
+import type { ObservedQuery } from './observed-query.ts';
 import { buildConfig, type ServerConfig, type SharedContext } from './server-block.ts';
 import { DEFAULT_TCP_LIMITS, type TcpLimits } from './tcp-listener.ts';
 
@@ -57,6 +59,7 @@ export class DnsServer implements Resource {
   readonly #listeners = new Map<string, DnsListener>();
   readonly #shared: SharedContext;
   readonly #requests: RequestMetrics;
+  readonly #observers = new Set<(query: ObservedQuery) => void>();
   #current: ConfigInForce;
   #applying: Promise<void> = Promise.resolve();
 
@@ -78,6 +81,7 @@ export class DnsServer implements Resource {
       files: options.files ?? machineFiles,
       resolve: async (name, type) => this.#resolve(name, type),
       apply: (text) => this.apply(text),
+      upstreamFailure: (asked) => this.faults.upstreamFailure(asked),
     };
     families
       .gauge('coredns_build_info', 'Which program this is.', ['version', 'revision', 'goversion'])
@@ -123,6 +127,14 @@ export class DnsServer implements Resource {
     if (outcome.kind !== 'rcode') return { reply: undefined, trace };
     if (outcome.error !== undefined) trace.add({ plugin: '', what: outcome.error.message });
     return { reply: replyTo(message, { rcode: outcome.rcode }), trace };
+  }
+
+  /** Tells of every query from now on, until the returned function is called. Answers are computed one by one then. */
+  observe(observer: (query: ObservedQuery) => void): () => void {
+    // Two subscriptions of one function are two.
+    const own = (query: ObservedQuery): void => observer(query);
+    this.#observers.add(own);
+    return () => void this.#observers.delete(own);
   }
 
   /** Lets plugins drain (lameduck), then answers what is under way, then closes. */
@@ -184,14 +196,37 @@ export class DnsServer implements Resource {
       log,
       random: random.fork(`dns ${keyOf(rule)}`),
       tcpLimits: tcpLimits ?? DEFAULT_TCP_LIMITS,
-      faults: this.faults,
-      dispatch: (arrival) => this.#current.dispatch(arrival),
+      unready: () => this.faults.active || this.#observers.size > 0,
+      dispatch: (arrival) => this.#answer(arrival),
       onUnmatched: (dispatched, rcode, replyBytes) =>
         this.#countUnmatched(dispatched, rcode, replyBytes, clock),
       onError: (error, query) =>
         log.error({ err: error, question: query.questions[0] }, 'a reply could not be written'),
     });
     return this.#lifetime.own(listener);
+  }
+
+  async #answer(arrival: Arrival): Promise<Dispatched> {
+    if (this.#observers.size === 0) return this.#throughFaults(arrival);
+    const trace = arrival.trace ?? new QueryTrace();
+    const dispatched = await this.#throughFaults({ ...arrival, trace });
+    dispatched.request.reuse.refuse();
+    const query = this.#observed(dispatched, trace);
+    for (const observer of this.#observers) observer(query);
+    return dispatched;
+  }
+
+  #observed(dispatched: Dispatched, { steps }: QueryTrace): ObservedQuery {
+    const { clock, podOf } = this.#options;
+    const { peer, receivedAt } = dispatched.request;
+    const durationMs = clock.now() - receivedAt;
+    return { dispatched, steps, pod: podOf?.(peer.address), durationMs };
+  }
+
+  #throughFaults(arrival: Arrival): Promise<Dispatched> {
+    return this.faults.active
+      ? this.faults.apply(arrival, (passed) => this.#current.dispatch(passed))
+      : this.#current.dispatch(arrival);
   }
 
   #countUnmatched(dispatched: Dispatched, rcode: number, bytes: number, clock: Clock): void {
@@ -202,8 +237,9 @@ export class DnsServer implements Resource {
     const { clock, log } = this.#options;
     return new ConfigInForce(config, {
       clock,
-      log,
       enabled: this.#requests.enabled,
+      onTraced: (dispatched, trace) =>
+        log.info(`plugin/debug: ${formatQuery(this.#observed(dispatched, trace))}`),
       onPanic: (error, request) => {
         this.#requests.panics.value += 1;
         log.error({ err: error, name: request.name }, `plugin panicked: ${errorMessage(error)}`);
@@ -225,7 +261,7 @@ export class DnsServer implements Resource {
 
   #dispatch(message: DnsMessage, peer: Peer, trace?: QueryTrace): Promise<Dispatched> {
     const [address] = this.addresses;
-    return this.#current.dispatch({
+    return this.#throughFaults({
       message,
       peer,
       local: address ?? { address: SELF.address, port: DEFAULT_DNS_PORT },

@@ -6,7 +6,6 @@ import { replyTo, type DnsMessage } from '../message/message.ts';
 import type { Peer } from '../plugin/plugin.ts';
 import { AnswerCache } from './answer-cache.ts';
 import type { BoundAddress } from './bind-error.ts';
-import type { FaultInjector } from '../faults/fault-injector.ts';
 import type { Arrival, Dispatched } from './dispatcher.ts';
 import { finishReply, MIN_UDP_BYTES } from './finish-reply.ts';
 import { screenQuery } from './screen-query.ts';
@@ -30,7 +29,8 @@ export interface QueryHandlerOptions {
   readonly random: Random;
   /** By the Corefile in force; a reload changes it between two queries. */
   readonly dispatch: (arrival: Arrival) => Promise<Dispatched>;
-  readonly faults: FaultInjector;
+  /** True while every answer is to be computed: somebody looks on, or faults befall queries. */
+  readonly unready: () => boolean;
   readonly onError: (error: unknown, query: DnsMessage) => void;
   /** After a query that no server block wanted. */
   readonly onUnmatched: (dispatched: Dispatched, rcode: number, replyBytes: number) => void;
@@ -38,7 +38,7 @@ export interface QueryHandlerOptions {
 
 export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
   const cache = new AnswerCache(options.random);
-  const { clock, faults } = options;
+  const { clock, unready } = options;
   let pending = 0;
 
   const handle = async (
@@ -63,10 +63,7 @@ export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
         queryBytes: packet.length,
         receivedAt: clock.now(),
       };
-      const dispatched = faults.active
-        ? await faults.apply(arrival, options.dispatch)
-        : await options.dispatch(arrival);
-      return repliesOf(packet, dispatched);
+      return repliesOf(packet, await options.dispatch(arrival));
     } catch (error) {
       // A reply that cannot be written, e.g. with a name that is too long: the fault is in our data.
       options.onError(error, screening.message);
@@ -99,7 +96,7 @@ export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
         const repeatable =
           (request.message.edns?.options.length ?? 0) === 0 &&
           outcome.message.rcode !== Rcode.BADVERS;
-        if (repeatable && !faults.active) cache.store(packet, bytes, request.reuse, clock.now());
+        if (repeatable && !unready()) cache.store(packet, bytes, request.reuse, clock.now());
         return [bytes];
       }
     }
@@ -107,7 +104,7 @@ export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
 
   return {
     cached(packet) {
-      if (faults.active) return undefined;
+      if (unready()) return undefined;
       const startedAt = clock.now();
       const hit = cache.find(packet, startedAt);
       if (hit === undefined) return undefined;

@@ -2,6 +2,10 @@ import type { NodeAgent } from '../node-agent.ts';
 import { bridge } from './bridge.ts';
 import { conntrack } from './conntrack.ts';
 import { ip } from './ip.ts';
+import { dnsExplain } from './dns-explain.ts';
+import { dnsFaults } from './dns-faults.ts';
+import { dnsServers } from './dns-servers.ts';
+import { dnsTrace } from './dns-trace.ts';
 import { ipset } from './ipset.ts';
 import { ip6tablesSave, iptablesSave } from './iptables-save.ts';
 import { ipvsadm } from './ipvsadm.ts';
@@ -20,6 +24,10 @@ const NODE_COMMANDS: readonly NodeCommand[] = [
   ip,
   bridge,
   overlay,
+  dnsServers,
+  dnsExplain,
+  dnsFaults,
+  dnsTrace,
 ];
 
 /** Runs a command line on a node. Rejects with code USAGE for one it does not know or that is wrong. */

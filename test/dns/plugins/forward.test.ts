@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createMetrics } from '../../../src/base/metrics.ts';
 import { seededRandom } from '../../../src/base/random.ts';
+import { parseFault } from '../../../src/dns/faults/fault-text.ts';
 import { decodeMessage } from '../../../src/dns/message/decode-message.ts';
 import type { DnsServer } from '../../../src/dns/server/dns-server.ts';
 import { askInside } from '../cluster-fixture.ts';
@@ -124,6 +125,20 @@ describe('forward', () => {
     expect(rcodes.filter((rcode) => rcode === 'NOERROR')).toHaveLength(2);
     expect(rcodes.filter((rcode) => rcode === 'REFUSED')).toHaveLength(3);
     expect(await metrics.metrics()).toContain('coredns_forward_max_concurrent_rejects_total 3');
+  });
+
+  test('upstreams fail while a fault says so, and caches see it', async () => {
+    await using up = await upstream('192.0.2.1');
+    await using server = await startTestServer(
+      `. {\n forward . 127.0.0.1:${portOf(up)} {\n read_timeout 20ms\n}\n}`,
+    );
+    server.faults.add(parseFault(['upstream=REFUSED', 'count=1']));
+    expect(await answerOf(server)).toBe('REFUSED');
+    expect(await answerOf(server)).toBe('192.0.2.1');
+    server.faults.add(parseFault(['upstream=timeout', 'name=example.org']));
+    expect(await answerOf(server)).toBe('SERVFAIL');
+    server.faults.clear();
+    expect(await answerOf(server)).toBe('192.0.2.1');
   });
 
   test('reads upstreams from a resolv.conf', async () => {

@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { createMetrics } from '../../../src/base/metrics.ts';
-import { DROP_AAAA } from '../../../src/dns/faults/fault-injector.ts';
+import { formatFault, parseFault } from '../../../src/dns/faults/fault-text.ts';
 import { RecordType } from '../../../src/dns/message/codes.ts';
 import { MemoryDnsSource } from '../../../src/dns/source/memory-source.ts';
 import { askInside, clusterSource, testClock } from '../cluster-fixture.ts';
@@ -209,11 +209,11 @@ describe('faults', () => {
 
   test('AAAA questions can be the only ones without a reply', async () => {
     await using server = await startTestServer(PLAIN, { source: clusterSource() });
-    server.faults.add(DROP_AAAA);
+    server.faults.add(parseFault(['drop', 'type=AAAA']));
     const packets = [queryBytes(SVC1, 'AAAA', { id: 1 }), queryBytes(SVC1, 'A', { id: 2 })];
     const reply = await exchange(server.addresses[0]?.port ?? 0, packets);
     expect(reply.readUInt16BE(0)).toBe(2);
-    expect(server.faults.list()).toEqual([DROP_AAAA]);
+    expect(server.faults.list().map(({ fault }) => formatFault(fault))).toEqual(['drop type=AAAA']);
   });
 
   test('stale answers stay whatever changes', async () => {

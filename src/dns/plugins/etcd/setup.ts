@@ -13,7 +13,7 @@ import {
   type SetupContext,
 } from '../../plugin/setup.ts';
 import type { KeyValueAddress } from '../../plugin/key-value.ts';
-import type { ForwardOptions } from '../forward/options.ts';
+import { defaultForwardOptions } from '../forward/options.ts';
 import { ForwardPlugin } from '../forward/forward.ts';
 import { Upstream } from '../forward/upstream.ts';
 import { EtcdPlugin } from './etcd.ts';
@@ -146,8 +146,9 @@ function applyOption(settings: EtcdSettings, option: Directive): void {
 }
 
 /** Forwards with the options of `forward` at their defaults; upstreams are made when first needed. */
-function stubExchange({ clock, random, families }: SetupContext): StubExchange {
-  const services = { clock, random: random.fork('stub'), families };
+function stubExchange(context: SetupContext): StubExchange {
+  const { clock, random, families, upstreamFailure } = context;
+  const services = { clock, random: random.fork('stub'), families, upstreamFailure };
   const plugins = new Map<string, ForwardPlugin>();
   const upstreams: Upstream[] = [];
   return {
@@ -155,7 +156,7 @@ function stubExchange({ clock, random, families }: SetupContext): StubExchange {
       const key = servers.map(({ address, port }) => `${address}:${port}`).join(' ');
       let plugin = plugins.get(key);
       if (plugin === undefined) {
-        const options = stubForwardOptions(servers);
+        const options = defaultForwardOptions('.', servers);
         const own = servers.map((to) => new Upstream(to, options, services));
         upstreams.push(...own);
         plugin = new ForwardPlugin(options, own, services);
@@ -174,26 +175,5 @@ function stubExchange({ clock, random, families }: SetupContext): StubExchange {
     close() {
       for (const upstream of upstreams) upstream.close();
     },
-  };
-}
-
-function stubForwardOptions(to: ForwardOptions['to']): ForwardOptions {
-  return {
-    from: '.',
-    to,
-    except: [],
-    forceTcp: false,
-    preferUdp: false,
-    expireMs: 10_000,
-    policy: 'random',
-    maxFails: 2,
-    healthCheckMs: 500,
-    healthCheckDomain: '.',
-    healthCheckRecursion: true,
-    maxConcurrent: 0,
-    readTimeoutMs: 2000,
-    failFast: false,
-    next: [],
-    failover: [],
   };
 }

@@ -1,11 +1,12 @@
-import type { Clock } from '../../../base/clock.ts';
-import { errorMessage } from '../../../base/errors.ts';
+import { sleep, type Clock } from '../../../base/clock.ts';
+import { errorMessage, PodwireError } from '../../../base/errors.ts';
 import { shuffle, type Random } from '../../../base/random.ts';
 import { Rcode, rcodeName } from '../../message/codes.ts';
 import { replyTo, type DnsMessage } from '../../message/message.ts';
 import { foldName, isSubdomain, matchingZone } from '../../message/name.ts';
 import type { Cell, MetricFamilies } from '../../metrics/metric-families.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
+import type { SetupContext } from '../../plugin/setup.ts';
 import type { ForwardOptions } from './options.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -14,10 +15,11 @@ const QUERY_TIMEOUT_MS = 5000;
 /** No upstream is asked more often than this for one query. */
 const MAX_ATTEMPTS_EACH = 2;
 
-interface ForwardServices {
+export interface ForwardServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly families: MetricFamilies;
+  readonly upstreamFailure: SetupContext['upstreamFailure'];
 }
 
 /** Asks other servers (plugin/forward). */
@@ -124,9 +126,22 @@ export class ForwardPlugin implements Plugin {
     const { forceTcp, preferUdp } = this.#options;
     const asked = request.peer.protocol;
     const protocol = forceTcp ? 'tcp' : preferUdp ? 'udp' : asked;
+    const injected = await this.#injectedReply(upstream, request);
+    if (injected !== undefined) return injected;
     const reply = await upstream.exchange(request.message, protocol);
     if (reply.truncated && preferUdp && !forceTcp) return upstream.exchange(request.message, 'tcp');
     return reply;
+  }
+
+  /** What comes instead of the upstream's reply while a fault befalls it. */
+  async #injectedReply(upstream: Upstream, request: DnsRequest): Promise<DnsMessage | undefined> {
+    const { clock, upstreamFailure } = this.#services;
+    const { name, type } = request.question;
+    const failure = upstreamFailure({ name, type, client: request.peer.address });
+    if (failure === undefined) return undefined;
+    if (failure !== 'timeout') return replyTo(request.message, { rcode: failure });
+    await sleep(clock, this.#options.readTimeoutMs);
+    throw new PodwireError('DNS_UPSTREAM', `${upstream.label}: i/o timeout`);
   }
 
   #inOrder(): readonly Upstream[] {

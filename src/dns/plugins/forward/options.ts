@@ -84,9 +84,19 @@ export async function parseForwardOptions(
     directive.name,
     `more than ${MAX_UPSTREAMS} TOs configured: ${upstreams.length}`,
   );
-  const options: Mutable<ForwardOptions> = {
-    from: zone,
-    to: upstreams,
+  const options: Mutable<ForwardOptions> = defaultForwardOptions(zone, upstreams);
+  for (const option of directive.block ?? []) applyOption(options, option);
+  return options;
+}
+
+/** CoreDNS's defaults; `from` folded. */
+export function defaultForwardOptions(
+  from: string,
+  to: readonly UpstreamAddress[],
+): ForwardOptions {
+  return {
+    from,
+    to,
     except: [],
     forceTcp: false,
     preferUdp: false,
@@ -102,8 +112,6 @@ export async function parseForwardOptions(
     next: [],
     failover: [],
   };
-  for (const option of directive.block ?? []) applyOption(options, option);
-  return options;
 }
 
 function applyOption(options: Mutable<ForwardOptions>, option: Directive): void {

@@ -6,8 +6,8 @@ import { Upstream } from './upstream.ts';
 
 export const forward: PluginModule = {
   name: 'forward',
-  async setup(directives, { clock, random, families, files }) {
-    const services = { clock, random: random.fork('forward'), families };
+  async setup(directives, { clock, random, families, files, upstreamFailure }) {
+    const services = { clock, random: random.fork('forward'), families, upstreamFailure };
     const upstreams: Upstream[] = [];
     const plugins: Plugin[] = [];
     for (const directive of directives) {
