@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { debianProgram } from './debian-program.ts';
-import { dig, RunningDns, RunningEtcd } from './support/dns.ts';
+import { dig, RunningDns } from './support/dns.ts';
+import { RunningEtcd } from './support/etcd.ts';
 import { finished, has } from './support/podwire.ts';
 
 const etcd = debianProgram('etcd-server', 'usr/bin/etcd');

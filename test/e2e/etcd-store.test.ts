@@ -1,50 +1,27 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { EtcdStore } from '../../src/controlplane/store/etcd-store.ts';
 import { configMap, storeConformance } from '../controlplane/store/store-conformance.ts';
 import { debianProgram } from './debian-program.ts';
+import { RunningEtcd } from './support/etcd.ts';
+import { freePort } from './support/free-port.ts';
 
 const etcd = debianProgram('etcd-server', 'usr/bin/etcd');
 const etcdctl = debianProgram('etcd-client', 'usr/bin/etcdctl');
 
 describe.skipIf(etcd === undefined)('etcd (skipped where Debian has no etcd-server)', () => {
-  let child: ChildProcess;
-  let directory: string;
+  let running: RunningEtcd;
   let endpoint: string;
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'podwire-etcd-'));
-    const [client, peer] = [await freePort(), await freePort()];
-    endpoint = `http://127.0.0.1:${client}`;
-    child = spawn(
-      etcd ?? '',
-      [
-        ['--data-dir', directory],
-        ['--listen-client-urls', endpoint],
-        ['--advertise-client-urls', endpoint],
-        ['--listen-peer-urls', `http://127.0.0.1:${peer}`],
-        ['--initial-advertise-peer-urls', `http://127.0.0.1:${peer}`],
-        ['--initial-cluster', `default=http://127.0.0.1:${peer}`],
-        ['--log-level', 'error'],
-      ].flat(),
-      { stdio: 'ignore', env: { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch } },
-    );
-    await untilAnswers(endpoint);
+    running = await RunningEtcd.start(etcd ?? '');
+    ({ endpoint } = running);
   });
 
-  afterAll(async () => {
-    child.kill();
-    await once(child, 'exit');
-    await rm(directory, { recursive: true });
-  });
+  afterAll(() => running[Symbol.asyncDispose]());
 
   const open = () =>
     EtcdStore.open({ endpoints: [endpoint], clock: systemClock, logger: silentLogger });
@@ -103,26 +80,6 @@ describe.skipIf(etcd === undefined)('etcd (skipped where Debian has no etcd-serv
     await expect(opening).rejects.toMatchObject({ code: 'store-failed' });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-async function untilAnswers(url: string): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1)
-    try {
-      const response = await fetch(`${url}/health`, { headers: { connection: 'close' } });
-      if ((await response.text()).includes('true')) return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  throw new Error(`etcd does not answer at ${url}`);
-}
 
 /** Deletes all keys through etcd's JSON gateway. */
 async function clear(url: string): Promise<void> {

@@ -1,23 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { freePort } from './free-port.ts';
 import { finished } from './podwire.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const MAIN = join(ROOT, 'dist/cli/main.js');
-
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 /** A running `podwire dns`. Every test stops what it started. */
 export class RunningDns {
@@ -92,46 +81,4 @@ export async function digAt(address: string, port: number, line: string): Promis
     .filter((text) => text !== '' && !text.startsWith(';'))
     .map((text) => text.replaceAll(/\s+/g, ' '));
   return [...(status === undefined ? [] : [`${status} ${flags}`]), ...records];
-}
-
-/** A real etcd with an empty store. */
-export class RunningEtcd {
-  readonly endpoint: string;
-  readonly #child: ChildProcess;
-  readonly #folder: string;
-
-  private constructor(child: ChildProcess, folder: string, endpoint: string) {
-    this.#child = child;
-    this.#folder = folder;
-    this.endpoint = endpoint;
-  }
-
-  static async start(program: string): Promise<RunningEtcd> {
-    const folder = mkdtempSync(join(tmpdir(), 'podwire-etcd-'));
-    const endpoint = `http://127.0.0.1:${await freePort()}`;
-    const peer = `http://127.0.0.1:${await freePort()}`;
-    const args = [
-      ['--data-dir', folder],
-      ['--listen-client-urls', endpoint],
-      ['--advertise-client-urls', endpoint],
-      ['--listen-peer-urls', peer],
-      ['--initial-advertise-peer-urls', peer],
-      ['--initial-cluster', `default=${peer}`],
-      ['--log-level', 'error'],
-    ].flat();
-    const child = spawn(program, args, { stdio: 'ignore' });
-    const running = new RunningEtcd(child, folder, endpoint);
-    for (;;) {
-      const answer = await fetch(`${endpoint}/health`).catch(() => undefined);
-      if (answer?.ok === true) return running;
-      if (child.exitCode !== null) throw new Error('etcd ended');
-      await new Promise((settle) => setTimeout(settle, 50));
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await once(this.#child, 'exit');
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
 }
