@@ -22,9 +22,9 @@ const NAMESPACE = { apiVersion: 'v1', kind: 'Namespace', metadata: { generateNam
 
 /** A write after a restart is newer than everything before it. */
 async function expectNewer(server: RunningApiServer, burst: WriteBurst): Promise<void> {
-  const { code, body } = await server.ask('POST', '/api/v1/namespaces', NAMESPACE);
+  const { code, body } = await server.api.ask('POST', '/api/v1/namespaces', NAMESPACE);
   expect(code).toBe(201);
-  expect(Number(body.metadata?.['resourceVersion'])).toBeGreaterThan(burst.newestVersion);
+  expect(Number(body.metadata?.resourceVersion)).toBeGreaterThan(burst.newestVersion);
 }
 
 /** The connection to etcd comes back with back-off; until then writes end with 500, as they really do. */
@@ -32,7 +32,7 @@ async function untilWrites(server: RunningApiServer): Promise<void> {
   const answers: number[] = [];
   while (answers.at(-1) !== 201) {
     expect(answers.length).toBeLessThan(200);
-    answers.push((await server.ask('POST', '/api/v1/namespaces', NAMESPACE)).code);
+    answers.push((await server.api.ask('POST', '/api/v1/namespaces', NAMESPACE)).code);
     await new Promise((settle) => setTimeout(settle, 50));
   }
 }

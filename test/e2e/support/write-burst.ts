@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Random } from '../../../src/base/random.ts';
+import type { ApiAnswer } from './api-client.ts';
 import type { RunningApiServer } from './api-process.ts';
 
 const WRITERS = 12;
@@ -50,7 +51,7 @@ export class WriteBurst {
 
   /** Compares with what the server has; what was in flight is known afterwards. */
   async check(server: RunningApiServer): Promise<void> {
-    const { body } = await server.ask('GET', PATH);
+    const { body } = await server.api.ask('GET', PATH);
     const items = (body.items ?? []) as {
       metadata: { name: string };
       data: { number: string; text: string; sum: string };
@@ -94,7 +95,7 @@ export class WriteBurst {
       entry.acknowledged = state;
       entry.inFlight = undefined;
       this.acknowledged += 1;
-      const version = Number(answer.body.metadata?.['resourceVersion'] ?? 0);
+      const version = Number(answer.body.metadata?.resourceVersion ?? 0);
       this.newestVersion = Math.max(this.newestVersion, version);
       onAcknowledged();
     }
@@ -106,8 +107,8 @@ export class WriteBurst {
     before: State,
     state: State,
     random: Random,
-  ): ReturnType<RunningApiServer['ask']> {
-    if (state === undefined) return server.ask('DELETE', `${PATH}/${name}`);
+  ): Promise<ApiAnswer> {
+    if (state === undefined) return server.api.ask('DELETE', `${PATH}/${name}`);
     const text = 'x'.repeat(random.below(random.below(20) === 0 ? 200_000 : 2000));
     const object = {
       apiVersion: 'v1',
@@ -116,8 +117,8 @@ export class WriteBurst {
       data: { number: String(state), text, sum: sumOf(String(state) + text) },
     };
     return before === undefined
-      ? server.ask('POST', PATH, object)
-      : server.ask('PUT', `${PATH}/${name}`, object);
+      ? server.api.ask('POST', PATH, object)
+      : server.api.ask('PUT', `${PATH}/${name}`, object);
   }
 
   #next(): number {
