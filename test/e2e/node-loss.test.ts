@@ -1,0 +1,118 @@
+// A node is switched off under load: how long wrong answers last, and that everything follows.
+import { Resolver } from 'node:dns/promises';
+import { expect, test } from 'vitest';
+import { ApiCluster } from './support/api-cluster.ts';
+import { SteadyLoad } from './support/steady-load.ts';
+
+const MANIFEST = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 6
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers:
+        - name: c
+          image: tomcat
+          ports: [{ containerPort: 8080 }]
+          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: pods }
+spec: { clusterIP: None, selector: { app: web }, ports: [{ port: 8080 }] }
+`;
+
+const GRACE_MS = 2_000;
+const PERIOD_MS = 500;
+const QUICK = [
+  ['--nodes', '3'],
+  ['--node-monitor-grace-period', `${GRACE_MS}ms`],
+  ['--node-monitor-period', `${PERIOD_MS}ms`],
+  ['--default-unreachable-toleration-seconds', '1'],
+  ['--default-not-ready-toleration-seconds', '1'],
+].flat();
+/** A busy machine's share of every bound below. */
+const SLACK_MS = 4_000;
+
+test('its pods leave endpoints, DNS and proxies, and come up elsewhere', async () => {
+  await using cluster = await ApiCluster.start(MANIFEST, ...QUICK);
+  const resolver = new Resolver();
+  resolver.setServers([`127.0.0.1:${cluster.dnsPort}`]);
+  const inDns = () => resolver.resolve4('pods.default.svc.cluster.local');
+  const { spec } = await cluster.service('web');
+  await using load = new SteadyLoad([`http://${spec.clusterIP}/`], { clients: 8 });
+  const lost = (await cluster.pods('app=web')).filter((pod) => pod.spec.nodeName === 'node-3');
+  expect(lost.length).toBe(2);
+  const isFree = (addresses: readonly string[]) =>
+    lost.every(({ status }) => !addresses.includes(status?.podIP ?? ''));
+  const begin = load.requests;
+  await cluster.until(async () => load.requests > begin + 100);
+
+  expect((await cluster.node('stop', 'node-3')).stdout.trim()).toBe('node-3 is stopped');
+  const lostAtMs = load.nowMs;
+  const elapsedMs = () => Math.round(load.nowMs - lostAtMs);
+  const [endpoints, dns, replaced] = await Promise.all([
+    cluster.until(async () => isFree(await cluster.endpoints('web'))).then(elapsedMs),
+    cluster.until(async () => isFree(await inDns())).then(elapsedMs),
+    cluster
+      .until(async () => {
+        const addresses = await cluster.endpoints('web');
+        return addresses.length === 6 && isFree(addresses);
+      })
+      .then(elapsedMs),
+  ]);
+  const addresses = await cluster.endpoints('pods');
+  await cluster.until(async () => equal(await inDns(), addresses));
+  const running = (await cluster.pods('app=web')).filter(
+    ({ metadata }) => metadata.deletionTimestamp === undefined,
+  );
+  expect(running.map((pod) => pod.spec.nodeName)).not.toContain('node-3');
+
+  // Whoever met a lost pod has heard of it by now; requests that begin later do not.
+  const goal = load.requests + 300;
+  await cluster.until(async () => load.requests > goal);
+  const { failures, lastAnswerMs } = await load.stop();
+  for (const { metadata } of lost)
+    expect(lastAnswerMs.get(metadata.name ?? '')).toBeLessThan(lostAtMs);
+  const lastFailure = Math.max(0, ...failures.map(({ begunMs }) => begunMs - lostAtMs));
+  const timesMs = {
+    'last request that met a lost pod': Math.round(lastFailure),
+    'out of the endpoints': endpoints,
+    'out of DNS': dns,
+    'replaced elsewhere': replaced,
+  };
+  process.stdout.write(`node lost: ${JSON.stringify(timesMs)}\n`);
+  expect(endpoints).toBeLessThan(GRACE_MS + PERIOD_MS + SLACK_MS);
+  expect(dns).toBeLessThan(endpoints + SLACK_MS);
+  expect(lastFailure).toBeLessThan(endpoints + SLACK_MS);
+  // Unreachable for a second, then the eviction, then the readiness probe.
+  expect(replaced).toBeLessThan(endpoints + 1000 + 1000 + SLACK_MS);
+
+  // Switched on again at another address it takes part again.
+  const start = await cluster.node('start', 'node-3', '--address', '127.118.0.99');
+  expect(start.stdout.trim()).toBe('node-3 is Ready');
+  await cluster.api.patch('/apis/apps/v1/namespaces/default/deployments/web', {
+    spec: { replicas: 12 },
+  });
+  await cluster.untilRolledOut('web');
+  const nodes = (await cluster.pods('app=web')).map((pod) => pod.spec.nodeName);
+  expect(nodes.filter((name) => name === 'node-3').length).toBeGreaterThan(2);
+  await using again = new SteadyLoad([`http://${spec.clusterIP}/`], { clients: 8 });
+  await cluster.until(async () => again.requests > 300);
+  const report = await again.stop();
+  expect(report.failures).toEqual([]);
+  expect(report.lastAnswerMs.size).toBe(12);
+});
+
+function equal(a: readonly string[], b: readonly string[]): boolean {
+  return JSON.stringify(a.toSorted()) === JSON.stringify(b.toSorted());
+}
