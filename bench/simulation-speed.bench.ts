@@ -30,7 +30,7 @@ const SCENARIO: Scenario = {
   events: [],
   algorithms: [],
   seeds: 1,
-  live: { durationMs: 1, warmUpMs: 0, algorithms: [] },
+  live: { durationMs: 1, warmUpMs: 0, algorithms: [], seeds: 1 },
 };
 const NAMES = ['iptables', 'userspace', 'ipvs-rr', 'ipvs-lc', 'ipvs-mh', 'p2c', 'jsq'] as const;
 

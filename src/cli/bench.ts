@@ -9,7 +9,7 @@ import { packageInfo } from './package-info.ts';
 import type { Terminal } from './terminal.ts';
 
 interface RunFlags {
-  readonly engine: 'sim' | 'live';
+  readonly engine: 'sim' | 'live' | 'both';
   readonly algorithms?: readonly string[];
   readonly seed: string;
   readonly seeds?: number;
@@ -40,8 +40,8 @@ function addRunOptions(command: Command): Command {
     .summary('run scenarios and report what each algorithm did')
     .argument('<scenario...>', 'names from bench list, paths of YAML files, or all')
     .addOption(
-      new Option('--engine <engine>', 'virtual time, or real sockets')
-        .choices(['sim', 'live'])
+      new Option('--engine <engine>', 'virtual time, real sockets, or both compared')
+        .choices(['sim', 'live', 'both'])
         .default('sim'),
     )
     .option(
@@ -101,15 +101,22 @@ async function measure(
     ...(algorithms === undefined ? {} : { algorithms }),
     ...(seeds === undefined ? {} : { seeds }),
   };
-  const { runScenariosLive, simulateScenarios } = await import('../bench/run/run-bench.ts');
-  return flags.engine === 'sim'
-    ? simulateScenarios(options)
-    : runScenariosLive(options, systemClock);
+  const runs = await import('../bench/run/run-bench.ts');
+  switch (flags.engine) {
+    case 'sim':
+      return runs.simulateScenarios(options);
+    case 'live':
+      return runs.runScenariosLive(options, systemClock);
+    case 'both':
+      return runs.runScenariosBoth(options, systemClock);
+  }
 }
 
 async function report(result: BenchResult, flags: RunFlags, terminal: Terminal): Promise<void> {
   const { textReport } = await import('../bench/report/text-table.ts');
+  const { agreements, agreementText } = await import('../bench/report/agreement.ts');
   for (const scenario of result.scenarios) terminal.out(textReport(scenario));
+  for (const agreement of agreements(result)) terminal.out(agreementText(agreement));
   if (flags.out === undefined) {
     terminal.err('Add --out DIR for an HTML report with plots, JSON, CSV and SVG files.');
     return;

@@ -36,7 +36,7 @@ export function scenario(
     events: [],
     algorithms: [],
     seeds: 1,
-    live: { durationMs: 1000, warmUpMs: 0, algorithms: [] },
+    live: { durationMs: 1000, warmUpMs: 0, algorithms: [], seeds: 1 },
     ...rest,
   };
 }

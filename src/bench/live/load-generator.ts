@@ -13,7 +13,7 @@ import { type MessageFormat, messageFormat } from './message-format.ts';
 const NOBODY = -1;
 const RETRY_MS = 10;
 /** What has not come back so long after the last request was due never will. */
-const DRAIN_MS = 2000;
+const DRAIN_MS = 5000;
 const MAX_ID = 0x7fff_ffff;
 
 interface LiveConnection {

@@ -1,8 +1,8 @@
 import { PodwireError } from '../../base/errors.ts';
 import { separate } from '../stats/interval.ts';
+import { align } from './align.ts';
 import { formatMetric, METRIC_INFO, metricInterval } from './metric-info.ts';
 import { type AlgorithmResult, type BenchResult, METRICS, RESULT_FORMAT } from './result.ts';
-import { align } from './text-table.ts';
 
 /** Smaller changes than this are not worth a line, even where the intervals separate. */
 const LEAST_CHANGE = 0.005;

@@ -1,6 +1,7 @@
+import { align } from './align.ts';
 import { formatMargin, formatMetric, METRIC_INFO, metricInterval } from './metric-info.ts';
 import type { AlgorithmResult, Metric, ScenarioResult } from './result.ts';
-import { verdicts } from './verdict.ts';
+import { verdicts, warnings } from './verdict.ts';
 
 const COLUMNS: readonly Metric[] = [
   'p50Ms',
@@ -27,7 +28,7 @@ export function textReport(result: ScenarioResult): string {
     '',
     ...tableLines(result),
     '',
-    ...verdicts(result).map((sentence) => wrap(sentence, 100)),
+    ...[...verdicts(result), ...warnings(result)].map((sentence) => wrap(sentence, 100)),
     '',
   ].join('\n');
 }
@@ -62,21 +63,6 @@ function cell(algorithm: AlgorithmResult, metric: Metric): string {
   const interval = metricInterval(algorithm, metric);
   const text = formatMetric(metric, interval.mean);
   return metric === 'p99Ms' ? `${text} ${formatMargin(metric, interval)}`.trim() : text;
-}
-
-/** The first column to the left, the others to the right. */
-export function align(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((text, column) =>
-        column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function wrap(text: string, width: number): string {

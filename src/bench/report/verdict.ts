@@ -1,5 +1,5 @@
 import { type Interval, separate } from '../stats/interval.ts';
-import { formatMetric, METRIC_INFO, metricInterval } from './metric-info.ts';
+import { formatMetric, formatQuantity, METRIC_INFO, metricInterval } from './metric-info.ts';
 import type { AlgorithmResult, Metric, ScenarioResult } from './result.ts';
 
 interface Ranked {
@@ -20,6 +20,18 @@ export function verdicts(result: ScenarioResult): string[] {
     const sentence = verdictOn(metric, judged);
     return sentence === undefined ? [] : [`${sentence}${boundOf(metric, result)}`];
   });
+}
+
+/** A load generator later than this has measured itself as well. */
+const LATE_MS = 5;
+
+/** What a reader should doubt. */
+export function warnings({ algorithms }: ScenarioResult): string[] {
+  const latest = Math.max(0, ...algorithms.map(({ lateP99Ms }) => lateP99Ms ?? 0));
+  if (latest <= LATE_MS) return [];
+  return [
+    `The machine was busy: one in a hundred requests left ${formatQuantity(latest)} ms late or more, which counts as latency. Percentiles of a few milliseconds mean little here.`,
+  ];
 }
 
 function verdictOn(metric: Metric, algorithms: readonly AlgorithmResult[]): string | undefined {

@@ -1,13 +1,14 @@
 import type { Clock } from '../../base/clock.ts';
 import { PodwireError } from '../../base/errors.ts';
+import type { Algorithm } from '../algorithms/balancer.ts';
 import { ALGORITHMS, algorithmNamed } from '../algorithms/registry.ts';
 import { type BenchResult, RESULT_FORMAT, type ScenarioResult } from '../report/result.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { loadScenario, shippedScenarioNames } from '../scenario/shipped-scenarios.ts';
-import { podwireContender } from '../live/contender.ts';
+import { type Contender, podwireContender } from '../live/contender.ts';
 import { machineInfo } from '../live/machine-info.ts';
 import { installedPeers, peerContenders } from '../live/peers.ts';
-import { runLive } from './run-live.ts';
+import { liveScenario, runLive } from './run-live.ts';
 import { type Progress, runSimulated } from './run-sim.ts';
 
 export interface BenchOptions {
@@ -22,7 +23,7 @@ export interface BenchOptions {
   readonly withPeers?: boolean;
   /** Of this podwire, for the report. */
   readonly version: string;
-  onProgress(progress: Progress): void;
+  readonly onProgress: (progress: Progress) => void;
 }
 
 /**
@@ -57,43 +58,79 @@ export async function simulateScenarios(options: BenchOptions): Promise<BenchRes
   };
 }
 
-/** Repetitions of live runs unless told otherwise: the least that give an interval would take too long. */
-const LIVE_SEEDS = 1;
-
 /**
- * Runs scenarios on real sockets, one after the other, with every peer that is installed and can take part.
+ * Runs scenarios on real sockets, one after the other, with every peer that is there and can take part.
  * Throws as {@link simulateScenarios} does, and `ERR_BENCH_LIVE` when something cannot be started.
  */
 export async function runScenariosLive(options: BenchOptions, clock: Clock): Promise<BenchResult> {
   const scenarios = loadScenarios(options.scenarios);
-  const chosen = options.algorithms?.map(algorithmNamed);
   const peers = options.withPeers === false ? new Map<string, string>() : await installedPeers();
   const results: ScenarioResult[] = [];
   for (const scenario of scenarios) {
-    const own = chosen ?? scenario.live.algorithms.map(algorithmNamed);
-    const contenders = [...own.map(podwireContender), ...peerContenders(scenario, peers, clock)];
-    results.push(
-      await runLive(scenario, {
-        contenders,
-        seed: options.seed,
-        seeds: options.seeds ?? LIVE_SEEDS,
-        clock,
-        onProgress: (progress) => options.onProgress(progress),
-      }),
-    );
+    const own = ownAlgorithms(scenario, options).map(podwireContender);
+    const contenders = [...own, ...peerContenders(scenario, peers, clock)];
+    results.push(await liveRun(scenario, contenders, options, clock));
   }
+  return liveResult(options, 'live', peers, results);
+}
+
+/**
+ * Runs scenarios with both engines, for the same time and with the same seeds, so that they can be compared:
+ * see report/agreement.ts. Without peers, which have no simulation. Throws as {@link runScenariosLive} does.
+ */
+export async function runScenariosBoth(options: BenchOptions, clock: Clock): Promise<BenchResult> {
+  const results: ScenarioResult[] = [];
+  for (const scenario of loadScenarios(options.scenarios)) {
+    const algorithms = ownAlgorithms(scenario, options);
+    const real = await liveRun(scenario, algorithms.map(podwireContender), options, clock);
+    const simulated = await runSimulated(liveScenario(scenario), {
+      algorithms,
+      seed: options.seed,
+      seeds: options.seeds ?? scenario.live.seeds,
+      onProgress: async () => {},
+    });
+    results.push(real, simulated);
+  }
+  return liveResult(options, 'both', new Map(), results);
+}
+
+function ownAlgorithms(scenario: Scenario, { algorithms }: BenchOptions): Algorithm[] {
+  return (algorithms ?? scenario.live.algorithms).map(algorithmNamed);
+}
+
+function liveRun(
+  scenario: Scenario,
+  contenders: readonly Contender[],
+  options: BenchOptions,
+  clock: Clock,
+): Promise<ScenarioResult> {
+  return runLive(scenario, {
+    contenders,
+    seed: options.seed,
+    seeds: options.seeds ?? scenario.live.seeds,
+    clock,
+    onProgress: options.onProgress,
+  });
+}
+
+function liveResult(
+  options: BenchOptions,
+  engine: 'live' | 'both',
+  peers: ReadonlyMap<string, string>,
+  scenarios: readonly ScenarioResult[],
+): BenchResult {
   return {
     format: RESULT_FORMAT,
     podwire: options.version,
     seed: options.seed,
-    command: commandOf(options, 'live'),
+    command: commandOf(options, engine),
     machine: machineInfo(peers),
-    scenarios: results,
+    scenarios,
   };
 }
 
 /** What gives the same result again; where it was written to does not matter. */
-function commandOf(options: BenchOptions, engine: 'sim' | 'live'): string {
+function commandOf(options: BenchOptions, engine: 'sim' | 'live' | 'both'): string {
   const algorithms =
     options.algorithms === undefined ? [] : [`--algorithms ${options.algorithms.join(',')}`];
   const seeds = options.seeds === undefined ? [] : [`--seeds ${options.seeds}`];

@@ -1,41 +1,46 @@
 import { parseDocument } from 'yaml';
 import { PodwireError } from '../../base/errors.ts';
 import { Fields, type Problem } from './fields.ts';
-import type {
-  Arrivals,
-  BackendGroup,
-  ConnectionShape,
-  Distribution,
-  Scenario,
-  ScenarioEvent,
-  WarmUp,
-} from './scenario.ts';
+import { readArrivals } from './parse-arrivals.ts';
+import { DURATION, MAX_SOURCES, MOMENT, readDistribution } from './parse-parts.ts';
+import type { BackendGroup, ConnectionShape, Scenario, ScenarioEvent, WarmUp } from './scenario.ts';
 
 /** Bounds of what one run may hold; beyond them a mistake is likelier than an intention. */
 const MAX_BACKENDS = 10_000;
 const MAX_NODES = 1000;
-const MAX_SOURCES = 1_000_000;
-const MAX_DURATION_MS = 24 * 3_600_000;
 
-const DURATION = { above: 0, max: MAX_DURATION_MS } as const;
-const MOMENT = { min: 0, max: MAX_DURATION_MS } as const;
+/** Where a scenario comes from. */
+export interface ScenarioOrigin {
+  /** Names the file in errors. */
+  readonly where: string;
+  /** Text of another file, its path relative to the scenario's. Throws when it cannot be read. */
+  readonly readBeside: (path: string) => string;
+}
 
 /**
  * Reads a scenario file. Throws PodwireError `ERR_SCENARIO` that names every problem with its field.
- * `known` are the algorithms there are; `where` names the file in errors.
+ * `known` are the algorithms there are.
  */
-export function parseScenario(text: string, known: ReadonlySet<string>, where: string): Scenario {
+export function parseScenario(
+  text: string,
+  known: ReadonlySet<string>,
+  { where, readBeside }: ScenarioOrigin,
+): Scenario {
   const document = parseDocument(text);
   const [syntax] = document.errors;
   if (syntax !== undefined) throw new PodwireError('ERR_SCENARIO', `${where}: ${syntax.message}`);
   const problems: Problem[] = [];
-  const scenario = readScenario(new Fields(document.toJS(), '', problems), known);
+  const scenario = readScenario(new Fields(document.toJS(), '', problems), known, readBeside);
   if (problems.length === 0) return scenario;
   const lines = problems.map(({ path, message }) => `  ${path}: ${message}`);
   throw new PodwireError('ERR_SCENARIO', [`${where} is not a scenario:`, ...lines].join('\n'));
 }
 
-function readScenario(root: Fields, known: ReadonlySet<string>): Scenario {
+function readScenario(
+  root: Fields,
+  known: ReadonlySet<string>,
+  readBeside: ScenarioOrigin['readBeside'],
+): Scenario {
   const nodes = root.number('nodes', { or: 1, min: 1, max: MAX_NODES, integer: true });
   const backends = root.objects('backends').map((fields) => readGroup(fields, nodes));
   const groups = checkGroups(root, backends);
@@ -55,7 +60,7 @@ function readScenario(root: Fields, known: ReadonlySet<string>): Scenario {
     ...affinity,
     backends,
     sources: readSources(root.optionalObject('sources')),
-    arrivals: readArrivals(root.object('arrivals')),
+    arrivals: readArrivals(root.object('arrivals'), readBeside),
     connection: readConnection(root.optionalObject('connection')),
     durationMs,
     warmUpMs: root.number('warmUpMs', { or: 0, min: 0, max: durationMs }),
@@ -109,40 +114,6 @@ function readGroup(fields: Fields, nodes: number): BackendGroup {
   return group;
 }
 
-export function readDistribution(fields: Fields): Distribution {
-  const kind = fields.oneOf('kind', ['constant', 'exponential', 'lognormal', 'pareto', 'bimodal']);
-  const distribution = distributionOf(kind, fields);
-  fields.noMore();
-  return distribution;
-}
-
-function distributionOf(kind: Distribution['kind'], fields: Fields): Distribution {
-  switch (kind) {
-    case 'constant':
-    case 'exponential':
-      return { kind, meanMs: fields.number('meanMs', DURATION) };
-    case 'lognormal':
-      return {
-        kind,
-        meanMs: fields.number('meanMs', DURATION),
-        sigma: fields.number('sigma', { above: 0, max: 5 }),
-      };
-    case 'pareto':
-      return {
-        kind,
-        meanMs: fields.number('meanMs', DURATION),
-        shape: fields.number('shape', { above: 1, max: 100 }),
-      };
-    case 'bimodal':
-      return {
-        kind,
-        fastMs: fields.number('fastMs', DURATION),
-        slowMs: fields.number('slowMs', DURATION),
-        slowFraction: fields.number('slowFraction', { min: 0, max: 1 }),
-      };
-  }
-}
-
 function readSources(fields: Fields | undefined): Scenario['sources'] {
   if (fields === undefined) return { addresses: 1000, skew: 0 };
   const sources = {
@@ -151,53 +122,6 @@ function readSources(fields: Fields | undefined): Scenario['sources'] {
   };
   fields.noMore();
   return sources;
-}
-
-const RATE = { above: 0, max: 10_000_000 } as const;
-
-function readArrivals(fields: Fields): Arrivals {
-  const kind = fields.oneOf('kind', ['poisson', 'constant', 'bursty', 'trace', 'closed']);
-  const arrivals = arrivalsOf(kind, fields);
-  fields.noMore();
-  return arrivals;
-}
-
-function arrivalsOf(kind: Arrivals['kind'], fields: Fields): Arrivals {
-  switch (kind) {
-    case 'poisson':
-    case 'constant':
-      return { kind, ratePerSecond: fields.number('ratePerSecond', RATE) };
-    case 'bursty': {
-      const periodMs = fields.number('periodMs', DURATION);
-      return {
-        kind,
-        ratePerSecond: fields.number('ratePerSecond', { min: 0, max: RATE.max }),
-        burstRatePerSecond: fields.number('burstRatePerSecond', RATE),
-        periodMs,
-        burstMs: fields.number('burstMs', { above: 0, max: periodMs }),
-      };
-    }
-    case 'trace':
-      return readTrace(fields);
-    case 'closed': {
-      const think = fields.optionalObject('think');
-      return {
-        kind,
-        clients: fields.number('clients', { min: 1, max: MAX_SOURCES, integer: true }),
-        ...(think === undefined ? {} : { think: readDistribution(think) }),
-      };
-    }
-  }
-}
-
-function readTrace(fields: Fields): Arrivals {
-  const startsMs = fields.numbers('startsMs', MOMENT);
-  if (startsMs.length === 0) fields.problem('startsMs', 'must hold at least one start');
-  const late = startsMs.findIndex((start, index) => start < (startsMs[index - 1] ?? 0));
-  if (late >= 0) fields.problem(`startsMs[${late}]`, 'is before the one before it');
-  if (!fields.has('periodMs')) return { kind: 'trace', startsMs };
-  const periodMs = fields.number('periodMs', { above: startsMs.at(-1) ?? 0, max: MAX_DURATION_MS });
-  return { kind: 'trace', startsMs, periodMs };
 }
 
 function readConnection(fields: Fields | undefined): ConnectionShape {
@@ -277,12 +201,13 @@ function readLive(
   known: ReadonlySet<string>,
 ): Scenario['live'] {
   if (fields === undefined)
-    return { durationMs: LIVE_DURATION_MS, warmUpMs: LIVE_WARM_UP_MS, algorithms };
+    return { durationMs: LIVE_DURATION_MS, warmUpMs: LIVE_WARM_UP_MS, algorithms, seeds: 1 };
   const named = fields.has('algorithms') ? readAlgorithms(fields, known) : algorithms;
   const durationMs = fields.number('durationMs', { or: LIVE_DURATION_MS, ...DURATION });
   const warmUpMs = fields.number('warmUpMs', { or: LIVE_WARM_UP_MS, min: 0, max: durationMs });
+  const seeds = fields.number('seeds', { or: 1, min: 1, max: 1000, integer: true });
   fields.noMore();
-  return { durationMs, warmUpMs, algorithms: named };
+  return { durationMs, warmUpMs, algorithms: named, seeds };
 }
 
 function readAlgorithms(fields: Fields, known: ReadonlySet<string>): string[] {

@@ -135,5 +135,7 @@ export interface Scenario {
     readonly durationMs: number;
     readonly warmUpMs: number;
     readonly algorithms: readonly string[];
+    /** Repetitions; one unless the scenario says otherwise, since an interval takes several. */
+    readonly seeds: number;
   };
 }

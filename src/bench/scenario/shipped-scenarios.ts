@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PodwireError } from '../../base/errors.ts';
 import { parseScenario } from './parse-scenario.ts';
@@ -28,7 +29,10 @@ export function loadScenario(nameOrPath: string, known: ReadonlySet<string>): Sc
       `no scenario ${nameOrPath}; podwire bench list shows them, or give the path of a YAML file`,
     );
   const path = isPath ? nameOrPath : `${FOLDER}${nameOrPath}${SUFFIX}`;
-  return parseScenario(readText(path), known, nameOrPath);
+  return parseScenario(readText(path), known, {
+    where: nameOrPath,
+    readBeside: (other) => readText(resolve(dirname(path), other)),
+  });
 }
 
 function readText(path: string): string {

@@ -20,9 +20,24 @@ durationMs: 1000
 algorithms: [ipvs-rr]
 `;
 
+const FILES: Readonly<Record<string, string>> = {
+  'day.csv': '# a day, shortened\nstart ms,client\n0,alice\n\n12.5,bob\n40\n',
+  'bad.csv': '5\n7\nsix\n',
+  'back.csv': '5\n7\n6\n',
+  'empty.csv': '# nothing\n',
+};
+const ORIGIN = {
+  where: 'test.yaml',
+  readBeside(path: string): string {
+    const text = FILES[path];
+    if (text === undefined) throw new Error(`cannot read ${path}`);
+    return text;
+  },
+};
+
 function complaint(text: string): string {
   try {
-    parseScenario(text, KNOWN, 'test.yaml');
+    parseScenario(text, KNOWN, ORIGIN);
   } catch (error) {
     return (error as Error).message;
   }
@@ -30,7 +45,7 @@ function complaint(text: string): string {
 }
 
 test('what is left out has defaults', () => {
-  const scenario = parseScenario(GOOD, KNOWN, 'test.yaml');
+  const scenario = parseScenario(GOOD, KNOWN, ORIGIN);
   expect(scenario).toMatchObject({
     nodes: 1,
     entry: 'source',
@@ -123,5 +138,26 @@ describe('scenarios that ship', () => {
   test('an unknown one is told from a file that cannot be read', () => {
     expect(() => loadScenario('nope', KNOWN)).toThrow('no scenario nope; podwire bench list');
     expect(() => loadScenario('./nope.yaml', KNOWN)).toThrow('cannot read ./nope.yaml');
+  });
+});
+
+describe('a trace in a file beside the scenario', () => {
+  const traced = (arrivals: string): string =>
+    GOOD.replace('{ kind: poisson, ratePerSecond: 100 }', `{ kind: trace, ${arrivals} }`);
+
+  test('has a start a line, in the first column', () => {
+    const { arrivals } = parseScenario(traced('file: day.csv, periodMs: 50'), KNOWN, ORIGIN);
+    expect(arrivals).toEqual({ kind: 'trace', startsMs: [0, 12.5, 40], periodMs: 50 });
+  });
+
+  test.each([
+    ['file: none.csv', 'arrivals.file: cannot read none.csv'],
+    ['file: bad.csv', 'arrivals.file: line 3: six is no time in milliseconds'],
+    ['file: back.csv', 'arrivals.file: line 3: 6 is before the one before it'],
+    ['file: empty.csv', 'arrivals.file: holds no start'],
+    ['file: day.csv, startsMs: [1]', 'arrivals.startsMs: the trace is in the file'],
+    ['startsMs: []', 'arrivals.startsMs: must hold at least one start, or give a file'],
+  ])('%s is refused', (arrivals, message) => {
+    expect(complaint(traced(arrivals))).toContain(message);
   });
 });
