@@ -33,10 +33,23 @@ export function peers(folder: string, childScript: string): readonly Peer[] {
         startHaproxy(folder, listenPort, backendPort, 'option splice-auto'),
     },
     {
+      name: 'haproxy splice, 1 MiB pipes',
+      installed: isInstalled('haproxy'),
+      start: (listenPort, backendPort) =>
+        startHaproxy(
+          folder,
+          listenPort,
+          backendPort,
+          'option splice-request\n  option splice-response',
+          'tune.pipesize 1048576',
+        ),
+    },
+    {
       name: 'nginx stream',
       installed: isInstalled('nginx'),
       start: (listenPort, backendPort) => startNginxStream(folder, listenPort, backendPort),
     },
+    own('uring'),
     own('epoll'),
     own('handle'),
     own('net'),
@@ -44,12 +57,13 @@ export function peers(folder: string, childScript: string): readonly Peer[] {
   ];
 }
 
-/** Mode tcp, one thread, the default 16 KiB buffers; no splice unless `option` asks for it. */
+/** Mode tcp, one thread, the default 16 KiB buffers and pipes; no splice unless `option` asks for it. */
 function startHaproxy(
   folder: string,
   listenPort: number,
   backendPort: number,
   option: string,
+  globalOption = '',
 ): Promise<Child> {
   const file = join(folder, `haproxy-${listenPort}.cfg`);
   writeFileSync(
@@ -57,6 +71,7 @@ function startHaproxy(
     `global
   nbthread 1
   maxconn 4000
+  ${globalOption}
 defaults
   mode tcp
   timeout connect 5s

@@ -17,7 +17,7 @@ const [name = 'handle', listenPort = '0', backendPort = '0'] = process.argv.slic
 const ports = { listen: Number(listenPort), backend: Number(backendPort) };
 
 if (isProxyModeName(name)) await serveService(name);
-else if (name === 'net' || name === 'handle' || name === 'epoll') {
+else if (name === 'net' || name === 'handle' || name === 'epoll' || name === 'uring') {
   const engine = createEngine({ clock: systemClock, choice: name, onFallback: console.error });
   const route = { kind: 'dial', address: ADDRESS, port: ports.backend } as const;
   await engine.listen({ address: ADDRESS, port: ports.listen, route: () => route });

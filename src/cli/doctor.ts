@@ -6,6 +6,7 @@ import {
   epollEngineRefusal,
   handleEngineRefusal,
   machineReport,
+  uringEngineRefusal,
 } from '../cluster/machine-report.ts';
 import { renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -26,6 +27,7 @@ export function registerDoctor(program: Command, terminal: Terminal): void {
         arch: process.arch,
         epollRefusal: epollEngineRefusal,
         handleRefusal: handleEngineRefusal,
+        uringRefusal: uringEngineRefusal,
       });
       const rows = facts.map(({ name, state, detail }) => [name, state, detail]);
       terminal.out(renderTable(['WHAT', 'STATE', 'DETAIL'], rows));

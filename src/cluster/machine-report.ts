@@ -1,4 +1,8 @@
-import { epollEngineRefusal, handleEngineRefusal } from '../node/engine-support.ts';
+import {
+  epollEngineRefusal,
+  handleEngineRefusal,
+  uringEngineRefusal,
+} from '../node/engine-support.ts';
 
 /** One thing that podwire can use, and whether this machine has it. */
 export interface MachineFact {
@@ -17,6 +21,7 @@ export interface MachineReads {
   /** Undefined: it works. */
   readonly epollRefusal: () => string | undefined;
   readonly handleRefusal: () => string | undefined;
+  readonly uringRefusal: () => string | undefined;
 }
 
 const FEW_DESCRIPTORS = 4096;
@@ -38,7 +43,7 @@ export function machineReport(reads: MachineReads): readonly MachineFact[] {
     { name: 'kernel', state: 'info', detail: `${reads.kernel} on ${reads.arch}` },
     handleFact(reads),
     epollFact(reads),
-    ioUringFact(reads),
+    uringFact(reads),
     descriptorFact(reads),
     portsFact(reads),
     namespacesFact(reads),
@@ -53,7 +58,7 @@ export function machineReport(reads: MachineReads): readonly MachineFact[] {
 }
 
 /** The real machine's engine support, for callers that cannot see the proxy. */
-export { epollEngineRefusal, handleEngineRefusal };
+export { epollEngineRefusal, handleEngineRefusal, uringEngineRefusal };
 
 function handleFact(reads: MachineReads): MachineFact {
   const refusal = reads.handleRefusal();
@@ -73,17 +78,11 @@ function epollFact(reads: MachineReads): MachineFact {
     : { name: 'epoll engine', state: 'missing', detail: refusal };
 }
 
-/** kernel.io_uring_disabled: 0 anybody, 1 the group of io_uring_group or CAP_SYS_ADMIN, 2 nobody (Linux 6.6). */
-function ioUringFact({ read }: MachineReads): MachineFact {
-  const disabled = read('/proc/sys/kernel/io_uring_disabled')?.trim();
-  const meaning: Record<string, string> = {
-    '0': 'allowed by the kernel',
-    '1': 'restricted by kernel.io_uring_disabled=1',
-    '2': 'disabled by kernel.io_uring_disabled=2',
-  };
-  const detail =
-    meaning[disabled ?? ''] ?? 'the kernel does not say (older than 6.6, or not Linux)';
-  return { name: 'io_uring', state: 'info', detail: `${detail}; no engine uses it` };
+function uringFact(reads: MachineReads): MachineFact {
+  const refusal = reads.uringRefusal();
+  return refusal === undefined
+    ? { name: 'uring engine', state: 'ok', detail: 'koffi loads, io_uring is allowed' }
+    : { name: 'uring engine', state: 'missing', detail: `${refusal}; epoll does the same` };
 }
 
 function descriptorFact({ read }: MachineReads): MachineFact {

@@ -1,4 +1,5 @@
 import { probeLinux } from '../proxy/engine/linux/probe.ts';
+import { ringRefusal } from '../proxy/engine/linux/ring-probe.ts';
 
 export { handleEngineRefusal } from '../proxy/engine/create-engine.ts';
 
@@ -6,4 +7,10 @@ export { handleEngineRefusal } from '../proxy/engine/create-engine.ts';
 export function epollEngineRefusal(): string | undefined {
   const probe = probeLinux();
   return probe.kind === 'refused' ? probe.reason : undefined;
+}
+
+/** Undefined: the engine `uring` works here. Otherwise why it does not. */
+export function uringEngineRefusal(): string | undefined {
+  const probe = probeLinux();
+  return probe.kind === 'refused' ? probe.reason : ringRefusal(probe.linux);
 }

@@ -12,6 +12,7 @@ function report(
     arch: 'x64',
     epollRefusal: () => refusal,
     handleRefusal: () => refusal,
+    uringRefusal: () => refusal,
   });
   return new Map(facts.map((fact) => [fact.name, fact]));
 }
@@ -23,6 +24,11 @@ test('names the engines that work, or why they do not', () => {
     state: 'missing',
     detail: "Cannot find module 'koffi'",
   });
+  expect(report({}).get('uring engine')?.state).toBe('ok');
+  expect(report({}, 'it is not permitted').get('uring engine')).toMatchObject({
+    state: 'missing',
+    detail: 'it is not permitted; epoll does the same',
+  });
   expect(report({}).get('handle engine')?.detail).toContain('auto takes it');
   expect(report({}, 'no handles').get('handle engine')).toMatchObject({
     state: 'missing',
@@ -33,7 +39,6 @@ test('names the engines that work, or why they do not', () => {
 test.each([
   ['low ports', 'net/ipv4/ip_unprivileged_port_start', '1024\n', 'missing', 'sysctl -w'],
   ['low ports', 'net/ipv4/ip_unprivileged_port_start', '0\n', 'ok', 'is 0'],
-  ['io_uring', 'kernel/io_uring_disabled', '2\n', 'info', 'disabled by'],
   ['user namespaces', 'user/max_user_namespaces', '0\n', 'missing', 'is 0'],
   ['user namespaces', 'user/max_user_namespaces', '1000\n', 'ok', 'native'],
   ['user namespaces', 'kernel/apparmor_restrict_unprivileged_userns', '1', 'missing', 'AppArmor'],

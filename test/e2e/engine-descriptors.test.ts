@@ -41,7 +41,7 @@ class Forwarder implements AsyncDisposable {
   }
 }
 
-describe.each(['net', 'handle'])('engine %s at its file limit', (engine) => {
+describe.each(['net', 'handle', 'epoll', 'uring'])('engine %s at its file limit', (engine) => {
   test('serves whom it can, turns the others away, and recovers', async () => {
     await using server = await startServer(echoBack);
     await using forwarder = new Forwarder(engine, server.port);

@@ -4,17 +4,18 @@ import type { Engine } from './engine.ts';
 import { HandleTransport } from './handle-transport.ts';
 import { LinuxEngine } from './linux/linux-engine.ts';
 import { probeLinux } from './linux/probe.ts';
+import { ringRefusal } from './linux/ring-probe.ts';
 import { netTransport } from './net-transport.ts';
 import type { Transport } from './stream-end.ts';
 import { type EngineLimits, StreamEngine } from './stream-engine.ts';
 import { loadTcpBinding } from './tcp-binding.ts';
 
 /**
- * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `epoll` makes the system
- * calls itself, in a thread of its own. `auto` is `handle` where Node offers it, else `net`; `epoll` is for those who ask
- * for it until it has been through longer load.
+ * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `epoll` and `uring` make the
+ * system calls themselves, in a thread of their own. `auto` is `handle` where Node offers it, else `net`; the other two
+ * are for those who ask for them until they have been through longer load.
  */
-export const ENGINE_CHOICES = ['auto', 'net', 'handle', 'epoll'] as const;
+export const ENGINE_CHOICES = ['auto', 'net', 'handle', 'epoll', 'uring'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
 
 const NO_HANDLES = 'this Node does not let its TCP handles be used';
@@ -27,14 +28,21 @@ export interface CreateEngineOptions {
   onFallback?(reason: string): void;
 }
 
-/** Throws a PodwireError with code ENGINE_UNAVAILABLE when an engine asked for by name does not work here. */
+/**
+ * Throws a PodwireError with code ENGINE_UNAVAILABLE when an engine asked for by name does not work here; only `uring`
+ * gives way to `epoll`, which needs the same of the machine but io_uring.
+ */
 export function createEngine(options: CreateEngineOptions): Engine {
   const { choice = 'auto' } = options;
-  if (choice !== 'epoll') return portableEngine(choice, options);
+  if (choice !== 'epoll' && choice !== 'uring') return portableEngine(choice, options);
   const probe = probeLinux();
   if (probe.kind === 'refused') throw unavailable(choice, probe.reason);
+  const ringProblem = choice === 'uring' ? ringRefusal(probe.linux) : undefined;
+  if (ringProblem !== undefined)
+    options.onFallback?.(`no io_uring here, the engine "epoll" is used: ${ringProblem}`);
   return new LinuxEngine({
     linux: probe.linux,
+    backend: ringProblem === undefined ? choice : 'epoll',
     portable: portableEngine('auto', options),
     clock: options.clock,
     ...(options.limits === undefined ? {} : { limits: options.limits }),

@@ -58,7 +58,7 @@ class Scene implements AsyncDisposable {
   /** Of endpoints that no longer listen, but still speak. */
   readonly #retired = new Set<Promise<void>>();
   readonly #cutIds = new Set<number>();
-  /** Who serves the dialogue of each client port. */
+  /** Who serves each dialogue. */
   readonly #servedBy = new Map<number, Endpoint>();
   #port = 0;
   #dialogues = 0;
@@ -67,7 +67,7 @@ class Scene implements AsyncDisposable {
     const scene = new Scene(options);
     while (scene.#endpoints.length < ENDPOINTS)
       scene.#endpoints.push(await Endpoint.open(scene.#cutIds));
-    const route: Router = ({ source }) => scene.#route(source.port);
+    const route: Router = ({ source }) => scene.#route(idOf(source.address));
     const { local } = await options.engine.listen({ address: ADDRESS, port: 0, route });
     scene.#port = local.port;
     return scene;
@@ -102,12 +102,12 @@ class Scene implements AsyncDisposable {
   }
 
   /** One in sixteen is sent to a port where nobody is, and asks again. */
-  #route(clientPort: number): Route {
+  #route(id: number): Route {
     const endpoint = this.#endpoints[this.#random.below(this.#endpoints.length)];
     if (endpoint === undefined) return { kind: 'reset' };
-    this.#servedBy.set(clientPort, endpoint);
+    this.#servedBy.set(id, endpoint);
     const port = this.#random.below(16) === 0 ? NOBODYS_PORT : endpoint.port;
-    return { kind: 'dial', address: ADDRESS, port, retry: () => this.#route(clientPort) };
+    return { kind: 'dial', address: ADDRESS, port, retry: () => this.#route(id) };
   }
 
   async #changeEndpoint(random: Random): Promise<void> {
@@ -124,14 +124,11 @@ class Scene implements AsyncDisposable {
     const payload = this.#pattern.subarray(start, start + length - ID_BYTES);
     const cutAt = random.below(4) === 0 ? random.below(length) : Infinity;
     const slow = random.below(8) === 0;
-    const client = connect({ port: this.#port, host: ADDRESS, allowHalfOpen: true });
+    const localAddress = addressOf(id);
+    const client = connect({ port: this.#port, host: ADDRESS, localAddress, allowHalfOpen: true });
     let received = 0;
     let corrupt = false;
     let broken = false;
-    let clientPort = 0;
-    client.once('connect', () => {
-      clientPort = client.localPort ?? 0;
-    });
     client.on('error', () => {
       broken = true;
     });
@@ -148,8 +145,8 @@ class Scene implements AsyncDisposable {
     return new Promise((resolve) => {
       client.once('close', () => {
         const whole = received === payload.length && !broken;
-        const retired = this.#servedBy.get(clientPort)?.retired === true;
-        this.#servedBy.delete(clientPort);
+        const retired = this.#servedBy.get(id)?.retired === true;
+        this.#servedBy.delete(id);
         if (corrupt) resolve('corrupt');
         else if (whole) resolve('whole');
         else if (this.#cutIds.has(id) || (broken && retired)) resolve('cut');
@@ -216,6 +213,16 @@ class Endpoint {
       }
     await closed;
   }
+}
+
+/** Each dialogue comes from an address of its own, in 127.1.0.0 and up, so that the router knows it. */
+function addressOf(id: number): string {
+  return `127.${1 + (id >> 16)}.${(id >> 8) & 255}.${id & 255}`;
+}
+
+function idOf(address: string): number {
+  const [, high = 1, middle = 0, low = 0] = address.split('.').map(Number);
+  return ((high - 1) << 16) | (middle << 8) | low;
 }
 
 function echo(socket: Socket, named: (id: number) => void): void {

@@ -1,4 +1,4 @@
-// A forwarder in a process of its own: tsx forwarder.ts net|handle BACKEND_PORT. Prints its port; prints its counters
+// A forwarder in a process of its own: tsx forwarder.ts ENGINE BACKEND_PORT. Prints its port; prints its counters
 // as a line of JSON for every line it reads.
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../../src/base/clock.ts';

@@ -9,6 +9,9 @@ export const EAGAIN = 11;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const ENOMEM = 12;
+export const EBUSY = 16;
+export const EINVAL = 22;
+export const ETIME = 62;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
 export const ENOBUFS = 105;
@@ -16,6 +19,7 @@ export const ETIMEDOUT = 110;
 export const EINPROGRESS = 115;
 
 // include/linux/socket.h, include/uapi/asm-generic/socket.h, include/linux/net.h
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
@@ -27,6 +31,7 @@ export const SO_ERROR = 4;
 export const SO_LINGER = 13;
 export const SHUT_WR = 1;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_WAITALL = 0x100;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;
 
@@ -62,8 +67,10 @@ export const SPLICE_F_NONBLOCK = 2;
 // include/uapi/asm-generic/mman-common.h, include/uapi/linux/mman.h
 export const PROT_READ = 1;
 export const PROT_WRITE = 2;
+export const MAP_SHARED = 1;
 export const MAP_PRIVATE = 2;
 export const MAP_ANONYMOUS = 0x20;
+export const MAP_POPULATE = 0x8000;
 
 /**
  * struct epoll_event { __poll_t events; __u64 data; }, in 32-bit words. Packed on x86-64 only

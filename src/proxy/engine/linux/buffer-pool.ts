@@ -1,21 +1,23 @@
 import type { Address, Linux, Mapping } from './system-calls.ts';
 
-/** The size of one read, and of every buffer. */
+/** The size of a big read, and of the buffer that takes it. */
 export const BUFFER_BYTES = 65_536;
-const BUFFERS_AN_ARENA = 16;
+const ARENA_BYTES: number = 1 << 20;
 
 /**
- * Memory for bytes that a slow reader has not taken yet. At most one buffer a direction is out. The pool owns
+ * Memory for bytes on their way, in buffers of one size, which must divide a MiB. The pool owns
  * the memory until `release`, so an address stays valid for as long as the thread runs, whatever happens to
  * the connection that used it.
  */
 export class BufferPool {
   readonly #linux: Linux;
+  readonly #bytes: number;
   readonly #arenas: Mapping[] = [];
   readonly #free: Address[] = [];
 
-  constructor(linux: Linux) {
+  constructor(linux: Linux, bytes: number) {
     this.#linux = linux;
+    this.#bytes = bytes;
   }
 
   take(): Address {
@@ -34,9 +36,8 @@ export class BufferPool {
   }
 
   #grow(): void {
-    const arena = this.#linux.map(BUFFERS_AN_ARENA * BUFFER_BYTES);
+    const arena = this.#linux.map(ARENA_BYTES);
     this.#arenas.push(arena);
-    for (let index = 0; index < BUFFERS_AN_ARENA; index += 1)
-      this.#free.push(arena.address + index * BUFFER_BYTES);
+    for (let at = 0; at < ARENA_BYTES; at += this.#bytes) this.#free.push(arena.address + at);
   }
 }

@@ -1,145 +1,77 @@
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from './abi.ts';
 import type { Descriptors } from './descriptors.ts';
-import { Direction, type DirectionTools, OUTCOME } from './direction.ts';
-import { TO_MAIN } from './mailbox.ts';
+import type { DirectionTools } from './direction.ts';
+
+/**
+ * One connection in the forwarding thread: an accepted socket, the socket to its server, and what passes between
+ * them. Owns both from `serve` until `ended` or `release`.
+ */
+export interface Conversation {
+  readonly slot: number;
+  /** Counts the slot's uses, so that late news of the one before are told apart. */
+  readonly generation: number;
+  /** The accepted socket. */
+  readonly client: number;
+  readonly state: ConversationState;
+  readonly bytesFromClient: number;
+  readonly bytesFromServer: number;
+  /** A connect is under way on this socket, owned from now on: it is established, or `dialFailed` follows. */
+  dialing(server: number): void;
+  /** Gives up the dial, which fails with ETIMEDOUT unless it has succeeded meanwhile. */
+  abortDial(): void;
+  /** Resets both sides; `ended` follows, perhaps later. Idempotent. */
+  kill(): void;
+  /** The accepted socket is somebody else's now. */
+  release(): void;
+}
+
+/** `ending`: the sockets are reset, but the kernel has not let go of them yet. */
+export type ConversationState = 'waiting' | 'dialing' | 'forwarding' | 'ending' | 'ended';
 
 export interface ConversationHost {
   readonly tools: DirectionTools;
   readonly descriptors: Descriptors;
+  /** `message` is one of TO_MAIN. */
   tell(conversation: Conversation, message: number): void;
-  /** `moveOn` is to be called after others had their turn. */
-  again(conversation: Conversation): void;
+  /** The socket of the dial is closed; the conversation waits for another route. */
+  dialFailed(conversation: Conversation, errno: number): void;
   /** Both sockets are closed. */
   ended(conversation: Conversation): void;
+}
+
+/** How the forwarding thread waits for the kernel and moves bytes: epoll or io_uring. */
+export interface Backend {
+  /**
+   * Waits at most so long (-1: for ever, 0: not at all), handles what happened and returns how much that was; 0 at
+   * the deadline or after a signal.
+   */
+  wait(timeoutMs: number): number;
+  /** True: conversations wait for another turn, so `wait` must not. */
+  readonly busy: boolean;
+  watchListener(slot: number, fd: number): void;
+  /** Lets it rest. */
+  unwatchListener(slot: number, fd: number): void;
+  /** Its port is free afterwards. */
+  closeListener(slot: number, fd: number): void;
+  /** A conversation whose client is this socket, which it owns. */
+  serve(slot: number, generation: number, client: number): Conversation;
+  /** The conversation of this slot has ended or was released. */
+  forget(slot: number): void;
+  /** After all conversations have ended: gives its memory back. */
+  release(): void;
+}
+
+/** What a backend calls back on. */
+export interface BackendHost extends ConversationHost {
+  readonly wakeFd: number;
+  /** Slots from here on are listeners. */
+  readonly firstListenerSlot: number;
+  /** Clients wait on the listener of this slot. False: it rests from now on. */
+  acceptSome(slot: number): boolean;
+  /** The bytes of this conversation have changed. */
+  counted(conversation: Conversation): void;
 }
 
 /** The ends of a connection. */
 export const CLIENT = 0;
 export const SERVER = 1;
 export type End = typeof CLIENT | typeof SERVER;
-
-type State = 'waiting' | 'dialing' | 'forwarding' | 'ended';
-
-const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-
-/**
- * One connection in the forwarding thread: an accepted socket, the socket to its server, and what passes
- * between them. Owns both sockets, from `adopt` until `ended`.
- */
-export class Conversation {
-  readonly slot: number;
-  readonly generation: number;
-  readonly client: number;
-  server = -1;
-  state: State = 'waiting';
-  readonly #host: ConversationHost;
-  #up: Direction | undefined;
-  #down: Direction | undefined;
-
-  constructor(host: ConversationHost, slot: number, generation: number, client: number) {
-    this.#host = host;
-    this.slot = slot;
-    this.generation = generation;
-    this.client = client;
-  }
-
-  get bytesFromClient(): number {
-    return this.#up?.bytes ?? 0;
-  }
-
-  get bytesFromServer(): number {
-    return this.#down?.bytes ?? 0;
-  }
-
-  /** A dial has begun. */
-  dialing(server: number): void {
-    this.server = server;
-    this.state = 'dialing';
-  }
-
-  /** The dial failed or was given up: back to waiting for a route. */
-  dialEnded(): void {
-    if (this.server !== -1) this.#host.descriptors.close(this.server);
-    this.server = -1;
-    this.state = 'waiting';
-  }
-
-  /** The dial has succeeded. Both sockets must be watched from now on. */
-  established(): void {
-    this.state = 'forwarding';
-    this.#up = new Direction(this.#host.tools, this.client, this.server);
-    this.#down = new Direction(this.#host.tools, this.server, this.client);
-    this.#host.tell(this, TO_MAIN.established);
-  }
-
-  /** What epoll said of one end, once established. */
-  ready(end: End, events: number): void {
-    const [source, sink] = end === CLIENT ? [this.#up, this.#down] : [this.#down, this.#up];
-    if ((events & EPOLLOUT) !== 0 && sink?.blocked === true) {
-      sink.sinkReady();
-      this.#advance(sink);
-    }
-    if ((events & (EPOLLIN | ENDING)) !== 0 && source !== undefined) {
-      source.sourceReady(events);
-      this.#advance(source);
-    }
-    // What had arrived before the reset has been passed on, unless the other side takes nothing.
-    if ((events & EPOLLERR) !== 0) this.#broken(end);
-  }
-
-  moveOn(): void {
-    if (this.#up !== undefined) this.#advance(this.#up);
-    if (this.#down !== undefined) this.#advance(this.#down);
-  }
-
-  /** Resets both sides. */
-  kill(): void {
-    if (this.state !== 'ended') this.#end('reset');
-  }
-
-  /** The accepted socket is somebody else's now. */
-  release(): void {
-    this.state = 'ended';
-  }
-
-  #advance(direction: Direction): void {
-    if (this.state !== 'forwarding') return;
-    const hadEnded = direction.ended;
-    const fromClient = direction === this.#up;
-    const opposite = fromClient ? this.#down : this.#up;
-    const outcome = direction.move(opposite?.finished === true);
-    if (direction.ended && !hadEnded)
-      this.#host.tell(this, fromClient ? TO_MAIN.clientFin : TO_MAIN.serverFin);
-    switch (outcome) {
-      case OUTCOME.again:
-        this.#host.again(this);
-        break;
-      case OUTCOME.sourceBroken:
-        this.#broken(fromClient ? CLIENT : SERVER);
-        break;
-      case OUTCOME.sinkBroken:
-        this.#broken(fromClient ? SERVER : CLIENT);
-        break;
-      case OUTCOME.idle:
-      case OUTCOME.moved:
-        if (this.#up?.finished === true && this.#down?.finished === true) this.#end('close');
-    }
-  }
-
-  /** One side is gone without its FIN: the other learns it the same way. */
-  #broken(end: End): void {
-    if (this.state !== 'forwarding') return;
-    this.#host.tell(this, end === CLIENT ? TO_MAIN.clientReset : TO_MAIN.serverReset);
-    this.#end('reset');
-  }
-
-  #end(how: 'close' | 'reset'): void {
-    this.state = 'ended';
-    // Before the descriptors: a pipe with bytes in it must not meet another socket of the same number.
-    this.#up?.release();
-    this.#down?.release();
-    const { descriptors } = this.#host;
-    for (const fd of [this.client, this.server]) if (fd !== -1) descriptors[how](fd);
-    this.#host.ended(this);
-  }
-}

@@ -43,8 +43,8 @@ export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 /** Rounds of read and write before other connections get their turn: at most 2 MiB, or 32 MiB spliced. */
 const ROUNDS_A_TURN = 32;
 /** So many reads of at least BIG_READ in a row, and splice(2) takes over; one splice of less, and it ends. */
-const BIG_READS = 3;
-const BIG_READ = 32_768;
+export const BIG_READS = 3;
+export const BIG_READ = 32_768;
 const SMALL_SPLICE = 16_384;
 const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
@@ -77,15 +77,22 @@ export class Direction {
   #piped = 0;
   #bigReads = 0;
 
-  constructor(tools: DirectionTools, from: number, to: number) {
+  /** `bigReads`: how many there have been just before. */
+  constructor(tools: DirectionTools, from: number, to: number, bigReads = 0) {
     this.#tools = tools;
     this.from = from;
     this.to = to;
+    this.#bigReads = bigReads;
   }
 
   /** True while bytes wait for the sink. */
   get blocked(): boolean {
     return !this.#writable;
+  }
+
+  /** Bytes come in bulk, or wait in a pipe or buffer. */
+  get inBulk(): boolean {
+    return this.#bigReads > 0 || this.#piped > 0 || this.#held !== 0;
   }
 
   /** `events` as epoll gave them, with at least one that speaks of reading. */

@@ -1,13 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { EFD_CLOEXEC, EFD_NONBLOCK } from './abi.ts';
 import { Descriptors } from './descriptors.ts';
-import type { ForwarderInput } from './epoll-forwarder.ts';
+import type { BackendName, ForwarderInput } from './forwarder.ts';
 import { HEADER, Mailbox, SIDE, SlotTable, TO_WORKER } from './mailbox.ts';
 import { type Linux, systemError } from './system-calls.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
 export interface ForwarderThreadOptions {
   readonly linux: Linux;
+  readonly backend: BackendName;
   readonly connectionSlots: number;
   readonly listenerSlots: number;
   /** A message from the thread. */
@@ -57,6 +58,7 @@ export class ForwarderThread {
     this.#mainFd = this.#eventFd();
     this.#watcher = linux.watch(this.#mainFd, () => this.#drain());
     const worker = startWorker({
+      backend: options.backend,
       table: shared,
       descriptors: this.#descriptors.shared,
       slots,

@@ -13,6 +13,7 @@ import {
 import { BACKLOG } from '../stream-end.ts';
 import type { EngineLimits } from '../stream-engine.ts';
 import { IPPROTO_TCP, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY } from './abi.ts';
+import type { BackendName } from './forwarder.ts';
 import { ForwarderThread } from './forwarder-thread.ts';
 import { FIELD, TO_MAIN, TO_WORKER } from './mailbox.ts';
 import { RemoteConnection, type RemoteConnectionHost } from './remote-connection.ts';
@@ -21,6 +22,7 @@ import { errnoError, type Linux } from './system-calls.ts';
 
 export interface LinuxEngineOptions {
   readonly linux: Linux;
+  readonly backend: BackendName;
   /** Taken. Serves what the forwarding thread does not, and everything after its death. */
   readonly portable: Engine;
   readonly clock: Clock;
@@ -44,13 +46,13 @@ interface Listening {
 }
 
 /**
- * Forwards in a thread of its own with epoll, recv, send and splice(2). The main thread hears of each connection
+ * Forwards in a thread of its own with epoll or io_uring, and splice(2). The main thread hears of each connection
  * when it is accepted, when it ends and when something happens to it in between, never of its bytes. Connections
  * whose server is not a socket of this machine are served by the portable engine, which takes over the accepted
  * socket.
  */
 export class LinuxEngine implements Engine {
-  readonly name = 'epoll';
+  readonly name: BackendName;
   readonly #options: LinuxEngineOptions;
   readonly #maxConnections: number;
   readonly #portable: Engine;
@@ -77,6 +79,7 @@ export class LinuxEngine implements Engine {
 
   constructor(options: LinuxEngineOptions) {
     this.#options = options;
+    this.name = options.backend;
     this.#maxConnections = options.limits?.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     this.#portable = options.portable;
   }
@@ -140,6 +143,7 @@ export class LinuxEngine implements Engine {
     if (this.#thread !== undefined) return this.#thread;
     const thread = new ForwarderThread({
       linux: this.#options.linux,
+      backend: this.#options.backend,
       connectionSlots: (this.#maxConnections + SPARE_SLOTS + 1) & ~1,
       listenerSlots: LISTENER_SLOTS,
       onMessage: (slot, message) => this.#hear(slot, message),

@@ -1,6 +1,14 @@
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
-import { EINTR, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from './abi.ts';
+import {
+  EINTR,
+  MAP_ANONYMOUS,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_READ,
+  PROT_WRITE,
+} from './abi.ts';
 
 /** Memory of this process by number: below 2^47, so a double holds it exactly. */
 export type Address = number;
@@ -49,6 +57,16 @@ export interface SystemCalls {
     bytes: number,
     flags: number,
   ): number;
+  /** For what libc has no function. */
+  syscall(
+    number: number,
+    first: number,
+    second: number,
+    third: number,
+    fourth: number,
+    fifth: number,
+    sixth: number,
+  ): number;
   write(fd: number, from: Address, bytes: number): number;
 }
 
@@ -77,6 +95,7 @@ const SIGNATURES: Readonly<Record<Exclude<keyof SystemCalls, 'errno'>, readonly 
   shutdown: ['int', 'int', 'int'],
   socket: ['int', 'int', 'int', 'int'],
   splice: ['int64', 'int', 'int64', 'int', 'int64', 'int64', 'uint'],
+  syscall: ['int64', 'int64', 'int64', 'int64', 'int64', 'int64', 'int64', 'int64'],
   write: ['int64', 'int', 'int64', 'int64'],
 };
 
@@ -94,6 +113,8 @@ export interface Linux {
   readonly calls: SystemCalls;
   /** Zeroed pages of their own. The caller owns them until `unmap`. */
   map(bytes: number): Mapping;
+  /** Memory that a descriptor offers to share, from an offset on. The caller owns the mapping until `unmap`. */
+  mapShared(fd: number, offset: number, bytes: number): Mapping;
   /** Calls back on the event loop whenever `fd` is readable, and keeps the process alive until closed. */
   watch(fd: number, callback: () => void): { close(): void };
 }
@@ -117,21 +138,25 @@ export function loadLinux(): Linux {
   const calls = Object.fromEntries([...bound, ['errno', () => koffi.errno()]]) as SystemCalls;
   return {
     calls,
-    map: (bytes) => {
-      const address = calls.mmap(
-        0,
-        bytes,
-        PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS,
-        -1,
-        0,
-      );
-      if (address === -1) throw systemError(calls, 'mmap');
-      const buffer = koffi.view(BigInt(address), bytes);
-      return { address, buffer, unmap: () => void calls.munmap(address, bytes) };
-    },
+    map: (bytes) => mapMemory(koffi, calls, bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+    mapShared: (fd, offset, bytes) =>
+      mapMemory(koffi, calls, bytes, MAP_SHARED | MAP_POPULATE, fd, offset),
     watch: (fd, callback) => koffi.node.poll(fd, { readable: true }, callback),
   };
+}
+
+function mapMemory(
+  koffi: Koffi,
+  calls: SystemCalls,
+  bytes: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): Mapping {
+  const address = calls.mmap(0, bytes, PROT_READ | PROT_WRITE, flags, fd, offset);
+  if (address === -1) throw systemError(calls, 'mmap');
+  const buffer = koffi.view(BigInt(address), bytes);
+  return { address, buffer, unmap: () => void calls.munmap(address, bytes) };
 }
 
 /** The failure of the call made last. */

@@ -9,7 +9,8 @@ import { dial, echoBack, ending, readAll, startServer, until } from '../../../su
 import { engineConformance } from '../../../conformance/engine.ts';
 import { Recorder, toServer } from '../../../conformance/engine/harness.ts';
 
-engineConformance('epoll', (options) => createEngine({ choice: 'epoll', ...options }));
+for (const choice of ['epoll', 'uring'] as const)
+  engineConformance(choice, (options) => createEngine({ choice, ...options }));
 
 type DupTo = (from: number, to: number) => number;
 

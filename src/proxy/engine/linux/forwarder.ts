@@ -1,9 +1,9 @@
 import * as abi from './abi.ts';
 import { BUFFER_BYTES, BufferPool } from './buffer-pool.ts';
-import { CLIENT, Conversation, type ConversationHost, type End, SERVER } from './conversation.ts';
+import type { Backend, BackendHost, Conversation } from './conversation.ts';
 import { Descriptors } from './descriptors.ts';
 import type { DirectionTools } from './direction.ts';
-import { Epoll } from './epoll.ts';
+import { EpollBackend } from './epoll-backend.ts';
 import {
   COUNTER,
   FIELD,
@@ -16,12 +16,19 @@ import {
   TO_WORKER,
 } from './mailbox.ts';
 import { PipePool } from './pipe-pool.ts';
+import { RingBackend } from './ring-backend.ts';
 import { SlotPool } from './slot-pool.ts';
 import type { Linux, Mapping } from './system-calls.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
+export type BackendName = 'epoll' | 'uring';
+const BACKENDS: Readonly<
+  Record<BackendName, new (linux: Linux, sockets: TcpSockets, host: BackendHost) => Backend>
+> = { epoll: EpollBackend, uring: RingBackend };
+
 /** What the main thread gives the forwarding thread. */
 export interface ForwarderInput {
+  readonly backend: BackendName;
   readonly table: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
   readonly slots: number;
@@ -39,30 +46,29 @@ const ACCEPT_LIMITS: readonly number[] = [abi.EMFILE, abi.ENFILE, abi.ENOBUFS, a
 /** News that nobody waits for go with others, with the first idle millisecond, or after so many turns. */
 const LAZY_TURNS = 8;
 const LAZY_WAIT_MS = 1;
-const WAKE_KEY = -1;
-const WATCHED = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
+const RELEASE_WAIT_MS = 10;
 
 /**
- * The forwarding thread: accepts, asks the main thread where each connection goes, and moves bytes. Waits in
- * epoll_wait and nowhere else. Sockets are watched edge-triggered, from their connect or their accept's answer
- * until they are closed, with one epoll_ctl each; listeners are level-triggered.
+ * The forwarding thread: accepts, asks the main thread where each connection goes, and dials; its backend moves the
+ * bytes. Waits in the backend and nowhere else.
  */
-export class EpollForwarder implements ConversationHost {
+export class Forwarder implements BackendHost {
   readonly tools: DirectionTools;
   readonly descriptors: Descriptors;
+  readonly wakeFd: number;
+  readonly firstListenerSlot: number;
 
   readonly #input: ForwarderInput;
   readonly #table: SlotTable;
   readonly #inbox: Mailbox;
   readonly #outbox: Mailbox;
-  readonly #epoll: Epoll;
+  readonly #backend: Backend;
   readonly #sockets: TcpSockets;
   readonly #scratch: Mapping;
   readonly #slots: SlotPool;
 
   readonly #conversations = new Map<number, Conversation>();
   readonly #listeners = new Set<number>();
-  #again = new Set<Conversation>();
   #paused = false;
   #news: 'none' | 'lazy' | 'urgent' = 'none';
   #lazyTurns = 0;
@@ -77,17 +83,18 @@ export class EpollForwarder implements ConversationHost {
       (slot) => this.#outbox.pending(slot) || this.#inbox.pending(slot),
     );
     this.descriptors = new Descriptors(linux, input.descriptors);
-    this.#epoll = new Epoll(linux, this.descriptors);
     this.#sockets = new TcpSockets(linux);
     this.#scratch = linux.map(BUFFER_BYTES);
     this.tools = {
       calls: linux.calls,
       pipes: new PipePool(linux, this.descriptors),
-      buffers: new BufferPool(linux),
+      buffers: new BufferPool(linux, BUFFER_BYTES),
       scratch: this.#scratch.address,
     };
-    // Edge-triggered: it need not be read.
-    this.#epoll.watch(input.wakeFd, abi.EPOLLIN | abi.EPOLLET, WAKE_KEY);
+    this.wakeFd = input.wakeFd;
+    this.firstListenerSlot = input.firstListenerSlot;
+    const Chosen = BACKENDS[input.backend];
+    this.#backend = new Chosen(linux, this.#sockets, this);
   }
 
   /** Returns when the main thread says so, with everything closed and released. */
@@ -96,10 +103,8 @@ export class EpollForwarder implements ConversationHost {
     while (Atomics.load(words, HEADER.stop) === 0) {
       // First the flag, then the look at what has come: a message after the look rings the bell.
       Atomics.store(words, HEADER.workerSleeps, 1);
-      const count = this.#epoll.wait(this.#timeoutMs());
+      const count = this.#backend.wait(this.#timeoutMs());
       Atomics.store(words, HEADER.workerSleeps, 0);
-      for (let index = 0; index < count; index += 1) this.#dispatch(index);
-      if (this.#again.size > 0) this.#takeTurns();
       this.#inbox.drain(this.#receive);
       if (count === 0 && this.#paused) this.#resume();
       if (this.#news !== 'none') this.#report(count === 0);
@@ -109,15 +114,22 @@ export class EpollForwarder implements ConversationHost {
 
   tell(conversation: Conversation, message: number): void {
     const { slot } = conversation;
-    this.#table.setCount(slot, COUNTER.fromClient, conversation.bytesFromClient);
-    this.#table.setCount(slot, COUNTER.fromServer, conversation.bytesFromServer);
+    this.counted(conversation);
     this.#outbox.post(slot, message);
     if (message === TO_MAIN.accepted || message === TO_MAIN.dialFailed) this.#news = 'urgent';
     else if (this.#news === 'none') this.#news = 'lazy';
   }
 
-  again(conversation: Conversation): void {
-    this.#again.add(conversation);
+  counted(conversation: Conversation): void {
+    const { slot } = conversation;
+    this.#table.setCount(slot, COUNTER.fromClient, conversation.bytesFromClient);
+    this.#table.setCount(slot, COUNTER.fromServer, conversation.bytesFromServer);
+  }
+
+  dialFailed(conversation: Conversation, errno: number): void {
+    this.#table.set(conversation.slot, FIELD.errno, errno);
+    this.tell(conversation, TO_MAIN.dialFailed);
+    if (this.#paused) this.#resume();
   }
 
   ended(conversation: Conversation): void {
@@ -127,34 +139,9 @@ export class EpollForwarder implements ConversationHost {
 
   #timeoutMs(): number {
     const stopping = Atomics.load(this.#table.words, HEADER.stop) !== 0;
-    if (stopping || this.#again.size > 0 || !this.#inbox.empty) return 0;
+    if (stopping || this.#backend.busy || !this.#inbox.empty) return 0;
     if (this.#news !== 'none') return LAZY_WAIT_MS;
     return this.#paused ? ACCEPT_PAUSE_MS : -1;
-  }
-
-  #dispatch(index: number): void {
-    const key = this.#epoll.key(index);
-    if (key === WAKE_KEY) return;
-    const slot = key >> 1;
-    if (slot >= this.#input.firstListenerSlot) {
-      this.#acceptSome(slot);
-      return;
-    }
-    const conversation = this.#conversations.get(slot);
-    // Closed earlier in this turn, and its slot perhaps used again.
-    if (conversation?.generation !== this.#epoll.generation(index)) return;
-    const events = this.#epoll.events(index);
-    if (conversation.state === 'dialing') this.#dialProgressed(conversation, events);
-    if (conversation.state !== 'forwarding') return;
-    conversation.ready((key & 1) as End, events);
-    this.#table.setCount(slot, COUNTER.fromClient, conversation.bytesFromClient);
-    this.#table.setCount(slot, COUNTER.fromServer, conversation.bytesFromServer);
-  }
-
-  #takeTurns(): void {
-    const turn = this.#again;
-    this.#again = new Set();
-    for (const conversation of turn) conversation.moveOn();
   }
 
   /** Wakes the main thread, unless that may wait or has been done. */
@@ -184,7 +171,7 @@ export class EpollForwarder implements ConversationHost {
         this.#dial(conversation);
         break;
       case TO_WORKER.abortDial:
-        if (conversation.state === 'dialing') this.#dialFailed(conversation, abi.ETIMEDOUT);
+        conversation.abortDial();
         break;
       case TO_WORKER.released:
         conversation.release();
@@ -199,32 +186,38 @@ export class EpollForwarder implements ConversationHost {
   };
 
   #watchListener(slot: number): void {
-    this.#epoll.watch(this.#table.get(slot, FIELD.fd), abi.EPOLLIN, slot * 2);
+    this.#backend.watchListener(slot, this.#table.get(slot, FIELD.fd));
   }
 
   #unlisten(slot: number): void {
+    const fd = this.#table.get(slot, FIELD.fd);
     this.#listeners.delete(slot);
-    this.descriptors.close(this.#table.get(slot, FIELD.fd));
+    this.#backend.closeListener(slot, fd);
     this.#outbox.post(slot, TO_MAIN.unlistened);
     this.#news = 'urgent';
   }
 
-  #acceptSome(listener: number): void {
+  acceptSome(listener: number): boolean {
     const fd = this.#table.get(listener, FIELD.fd);
     for (let left = ACCEPTS_A_TURN; left > 0 && !this.#paused; left -= 1) {
       const slot = this.#slots.take();
-      if (slot === undefined) {
-        this.#pause();
-        return;
-      }
-      const client = this.#sockets.accept(fd);
-      if (client >= 0) this.#accepted(listener, slot, client);
-      else {
-        this.#slots.putBack(slot);
-        if (client === -abi.EAGAIN) return;
-        if (client !== -abi.EINTR) this.#acceptFailed(-client);
-      }
+      if (slot === undefined) this.#pause();
+      else if (!this.#accept(listener, fd, slot)) break;
     }
+    return !this.#paused;
+  }
+
+  /** False: nobody waits. */
+  #accept(listener: number, fd: number, slot: number): boolean {
+    const client = this.#sockets.accept(fd);
+    if (client >= 0) {
+      this.#accepted(listener, slot, client);
+      return true;
+    }
+    this.#slots.putBack(slot);
+    if (client === -abi.EAGAIN) return false;
+    if (client !== -abi.EINTR) this.#acceptFailed(-client);
+    return true;
   }
 
   /** Other errors speak of one connection that broke while it waited, see accept(2). */
@@ -240,7 +233,7 @@ export class EpollForwarder implements ConversationHost {
     table.set(slot, FIELD.fd, this.descriptors.own(client));
     table.set(slot, FIELD.listener, listener);
     table.storeSockaddr(slot, SOCKADDR_FIELD.client, this.#sockets.sockaddr);
-    const conversation = new Conversation(this, slot, generation, client);
+    const conversation = this.#backend.serve(slot, generation, client);
     this.#conversations.set(slot, conversation);
     this.tell(conversation, TO_MAIN.accepted);
   }
@@ -248,7 +241,8 @@ export class EpollForwarder implements ConversationHost {
   /** At a limit all listeners rest until something is closed: level-triggered they would spin. */
   #pause(): void {
     this.#paused = true;
-    for (const slot of this.#listeners) this.#epoll.unwatch(this.#table.get(slot, FIELD.fd));
+    for (const slot of this.#listeners)
+      this.#backend.unwatchListener(slot, this.#table.get(slot, FIELD.fd));
   }
 
   #resume(): void {
@@ -264,23 +258,23 @@ export class EpollForwarder implements ConversationHost {
       Atomics.add(this.#table.words, HEADER.sourcesLost, 1);
       result = this.#connect(conversation, false);
     }
-    if (result < 0) this.#dialFailed(conversation, -result);
+    if (result < 0) this.dialFailed(conversation, -result);
   }
 
   #connect(conversation: Conversation, bound: boolean): number {
-    const { slot, generation } = conversation;
+    const { slot } = conversation;
     const sockets = this.#sockets;
     this.#table.copySockaddr(slot, SOCKADDR_FIELD.target, sockets.sockaddr);
     const server = sockets.open();
     if (server < 0) return server;
-    conversation.dialing(this.descriptors.own(server));
+    this.descriptors.own(server);
     let result = bound ? this.#bind(slot, server) : 0;
     if (result === 0) {
       this.#table.copySockaddr(slot, SOCKADDR_FIELD.target, sockets.sockaddr);
       result = sockets.connect(server);
     }
-    if (result === 0) this.#epoll.watch(server, WATCHED, slot * 2 + SERVER, generation);
-    else conversation.dialEnded();
+    if (result === 0) conversation.dialing(server);
+    else this.descriptors.close(server);
     return result;
   }
 
@@ -291,29 +285,9 @@ export class EpollForwarder implements ConversationHost {
     return this.#sockets.bind(server);
   }
 
-  #dialProgressed(conversation: Conversation, events: number): void {
-    const { client, server, slot, generation } = conversation;
-    if ((events & (abi.EPOLLERR | abi.EPOLLHUP)) !== 0) {
-      const result = this.#sockets.error(server);
-      if (result < 0) {
-        this.#dialFailed(conversation, -result);
-        return;
-      }
-    }
-    conversation.established();
-    this.#epoll.watch(client, WATCHED, slot * 2 + CLIENT, generation);
-  }
-
-  #dialFailed(conversation: Conversation, errno: number): void {
-    conversation.dialEnded();
-    this.#table.set(conversation.slot, FIELD.errno, errno);
-    this.tell(conversation, TO_MAIN.dialFailed);
-    if (this.#paused) this.#resume();
-  }
-
   #forget(conversation: Conversation): void {
     this.#conversations.delete(conversation.slot);
-    this.#again.delete(conversation);
+    this.#backend.forget(conversation.slot);
     this.#slots.giveUp(conversation.slot);
     if (this.#paused) this.#resume();
   }
@@ -321,10 +295,11 @@ export class EpollForwarder implements ConversationHost {
   /** Memory last: until the descriptors are closed the kernel may know of it. */
   #release(): void {
     for (const conversation of this.#conversations.values()) conversation.kill();
+    while (this.#conversations.size > 0) this.#backend.wait(RELEASE_WAIT_MS);
     this.tools.pipes.release();
     this.descriptors.resetAll();
     this.tools.buffers.release();
-    this.#epoll.release();
+    this.#backend.release();
     this.#sockets.release();
     this.#scratch.unmap();
     this.descriptors.release();
