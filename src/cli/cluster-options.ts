@@ -20,6 +20,7 @@ export interface ClusterFlags extends OverlayFlags {
   readonly nodes?: number;
   readonly seed?: string;
   readonly proxyMode?: string;
+  readonly ipvsScheduler?: string;
   readonly engine?: string;
   readonly clusterDomain?: string;
   readonly podCidr?: string;
@@ -41,6 +42,7 @@ export function addClusterOptions(command: Command): Command {
     .option('--nodes <n>', 'how many nodes', wholeNumber)
     .option('--seed <text>', 'make the same random decisions as another run')
     .addOption(new Option('--proxy-mode <mode>', 'how Services are balanced').choices(PROXY_MODES))
+    .option('--ipvs-scheduler <name>', 'rr, wlc, sh,sh-port … in ipvs mode (default rr)')
     .addOption(
       new Option(
         '--engine <engine>',
@@ -110,6 +112,10 @@ export async function clusterConfigFor(
         dnsHostAddress: flags.dnsListen,
       }),
     },
+    kubeProxy: {
+      ...file.kubeProxy,
+      ...defined({ ipvsScheduler: flags.ipvsScheduler }),
+    },
     nodeLifecycle: {
       ...file.nodeLifecycle,
       ...defined({
@@ -166,6 +172,10 @@ const CONFIG_SHAPE: Shape = {
     loadBalancerPool: 'string',
     nodePortRange: 'string',
     dnsHostAddress: 'string',
+  },
+  kubeProxy: {
+    ipvsScheduler: 'string',
+    nodeModes: 'object',
   },
   nodeLifecycle: {
     monitorPeriod: 'string',

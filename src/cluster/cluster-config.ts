@@ -14,6 +14,11 @@ import type { OverlaySettings } from '../node/overlay-settings.ts';
 import { ENGINE_CHOICES, type EngineChoice } from '../node/shared-ingress.ts';
 import { type OverlayInput, resolveOverlay } from './overlay-config.ts';
 import {
+  type KubeProxyInput,
+  type KubeProxySettings,
+  resolveKubeProxy,
+} from './kube-proxy-settings.ts';
+import {
   type NodeLifecycleInput,
   type NodeLifecycleSettings,
   resolveNodeLifecycle,
@@ -41,6 +46,7 @@ export interface ClusterConfigInput {
     readonly dnsHostAddress?: string;
   };
   readonly nodeLifecycle?: NodeLifecycleInput;
+  readonly kubeProxy?: KubeProxyInput;
   readonly overlay?: OverlayInput;
 }
 
@@ -60,6 +66,7 @@ export interface ClusterConfig {
   readonly nodePortRange: { readonly first: number; readonly last: number };
   readonly dnsHostAddress: { readonly address: string; readonly port: number };
   readonly nodeLifecycle: NodeLifecycleSettings;
+  readonly kubeProxy: KubeProxySettings;
   readonly overlay: OverlaySettings;
 }
 
@@ -151,6 +158,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
   const nodePortRange = portRange(net.nodePortRange ?? DEFAULTS.nodePortRange, refuse);
   const dnsHostAddress = hostPort(net.dnsHostAddress ?? DEFAULTS.dnsHostAddress, refuse);
   const nodeLifecycle = resolveNodeLifecycle(input.nodeLifecycle ?? {}, refuse);
+  const kubeProxy = resolveKubeProxy(input.kubeProxy ?? {}, nodes, refuse);
   const overlay =
     nodeSubnet &&
     podSubnet &&
@@ -168,6 +176,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     nodePortRange === undefined ||
     dnsHostAddress === undefined ||
     nodeLifecycle === undefined ||
+    kubeProxy === undefined ||
     overlay === undefined
   )
     return { kind: 'invalid', errors };
@@ -186,6 +195,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     nodePortRange,
     dnsHostAddress,
     nodeLifecycle,
+    kubeProxy,
     overlay,
   };
   return { kind: 'ok', config: Object.freeze(config) };

@@ -11,6 +11,7 @@ import type { Client } from '../controlplane/client/client.ts';
 import { EventRecorder } from '../controlplane/client/event-recorder.ts';
 import type { Informers } from '../controlplane/client/informers.ts';
 import { hostResolvConf } from '../node/host-resolv-conf.ts';
+import { recordAnnotationProblems } from '../node/annotation-events.ts';
 import { listenEvents } from '../node/listen-events.ts';
 import { NodeAgent, type NodeAgentOptions } from '../node/node-agent.ts';
 import type { PodPorts } from '../node/pod-ports.ts';
@@ -71,6 +72,11 @@ export class ClusterNodes implements Resource {
     this.#lifetime.defer(() => rm(shared.podsFolder, { recursive: true, force: true }));
     const events = new EventRecorder({ component: 'kube-proxy', client, clock, logger: log });
     this.#lifetime.defer(() => events.flushed());
+    this.#lifetime.defer(
+      recordAnnotationProblems(informers.of('services'), (service, type, reason, message) =>
+        events.record(service, type, reason, message),
+      ),
+    );
     this.#ingress = this.#lifetime.own(
       new SharedIngress({
         clock,
@@ -228,7 +234,8 @@ export class ClusterNodes implements Resource {
       nodeFolder: join(this.#options.dataDirectory ?? this.#shared.podsFolder, 'nodes', name),
       overlay: config.overlay,
       proxy: {
-        mode: config.proxyMode,
+        mode: config.kubeProxy.nodeModes.get(name) ?? config.proxyMode,
+        ipvsScheduler: config.kubeProxy.ipvsScheduler,
         clusterCIDR: config.podSubnet,
         serviceCIDR: config.serviceSubnet,
         ingress: this.#ingress.ingress,

@@ -56,7 +56,10 @@ export interface NodeAgentOptions {
   /** Absent: pods of other nodes are dialled directly. */
   readonly overlay?: OverlaySettings;
   readonly dns: PodDns & { readonly source: DnsSource; readonly servers: DnsServers };
-  readonly proxy: Pick<NodeProxyOptions, 'mode' | 'clusterCIDR' | 'serviceCIDR' | 'ingress'> & {
+  readonly proxy: Pick<
+    NodeProxyOptions,
+    'mode' | 'ipvsScheduler' | 'clusterCIDR' | 'serviceCIDR' | 'ingress'
+  > & {
     /** Other addresses that mean this node: 127.0.0.1 for the first. */
     readonly aliases: readonly string[];
   };
@@ -257,6 +260,7 @@ function startProxy(options: NodeAgentOptions, podCIDR: Cidr, dialer: Dialer): N
     zone: identity.labels[ZONE_LABEL] ?? '',
     addresses: [identity.address, ...proxy.aliases],
     mode: proxy.mode,
+    ...(proxy.ipvsScheduler === undefined ? {} : { ipvsScheduler: proxy.ipvsScheduler }),
     podCIDR,
     clusterCIDR: proxy.clusterCIDR,
     serviceCIDR: proxy.serviceCIDR,
@@ -264,6 +268,7 @@ function startProxy(options: NodeAgentOptions, podCIDR: Cidr, dialer: Dialer): N
     dialer,
     services: feeds.services,
     endpointSlices: feeds.endpointSlices,
+    nodes: feeds.nodes,
   });
 }
 

@@ -1,22 +1,32 @@
-import type { Service } from '../api/types/core.ts';
+import type { Node, Service } from '../api/types/core.ts';
 import type { EndpointSlice } from '../api/types/discovery.ts';
 import type { Clock } from '../base/clock.ts';
-import { type Cidr, parseCidr } from '../base/ip.ts';
+import { type Cidr, formatHostPort, parseCidr } from '../base/ip.ts';
 import { Lifetime, type Resource } from '../base/lifetime.ts';
 import type { Random } from '../base/random.ts';
 import type { Dialer } from '../proxy/dialer.ts';
+import { configz } from '../proxy/health/configz.ts';
 import { HEALTHZ_PORT, METRICS_PORT, startProxyServers } from '../proxy/health/proxy-servers.ts';
 import type { Ingress } from '../proxy/ingress.ts';
+import {
+  DEFAULT_SCHEDULER,
+  type IpvsSchedulerSetting,
+} from '../proxy/modes/ipvs-scheduler-setting.ts';
 import { PerServiceMode } from '../proxy/modes/per-service-mode.ts';
 import { type NodeContext, nodeContext } from '../proxy/node-context.ts';
 import { NodeInspector } from '../proxy/node-inspector.ts';
 import { Proxier } from '../proxy/proxier.ts';
 import type { ProxyModeName } from '../proxy/proxy-mode.ts';
+import { registerRuleMetrics } from '../proxy/rule-metrics.ts';
+import { ZONE_LABEL } from '../services/categorize-endpoints.ts';
 import type { ObjectFeed } from './object-feed.ts';
 
 /** kube-proxy's watches leave these out (cmd/kube-proxy/app/server.go). */
 const SERVICE_PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name';
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+
+/** Load balancers should look elsewhere before the cluster autoscaler takes the node. */
+const LEAVING_TAINT = 'ToBeDeletedByClusterAutoscaler';
 
 export interface NodeProxyOptions {
   readonly clock: Clock;
@@ -27,6 +37,8 @@ export interface NodeProxyOptions {
   /** The first is the node's own; further ones are other names of it, such as 127.0.0.1. */
   readonly addresses: readonly string[];
   readonly mode: ProxyModeName;
+  /** Of ipvs mode; default rr. */
+  readonly ipvsScheduler?: IpvsSchedulerSetting;
   readonly podCIDR: Cidr;
   readonly clusterCIDR: Cidr;
   readonly serviceCIDR: Cidr;
@@ -35,6 +47,8 @@ export interface NodeProxyOptions {
   readonly dialer: Dialer;
   readonly services: ObjectFeed<Service>;
   readonly endpointSlices: ObjectFeed<EndpointSlice>;
+  /** For this node's own object: its zone, and whether it is about to go. */
+  readonly nodes: ObjectFeed<Node>;
 }
 
 /** One node's kube-proxy, following the API. */
@@ -43,12 +57,17 @@ export class NodeProxy implements Resource {
   /** For what is run on the node to look into it. */
   readonly inspector: NodeInspector;
   readonly #lifetime: Lifetime;
+  readonly #context: NodeContext;
+  readonly #scheduler: IpvsSchedulerSetting;
 
   constructor(options: NodeProxyOptions) {
     const { clock, random, nodeName, zone, mode, podCIDR, ingress, dialer } = options;
     this.#lifetime = new Lifetime(`kube-proxy ${nodeName}`);
     const context = contextOf(options);
-    const perService = new PerServiceMode(mode, { context, clock, random });
+    const scheduler = options.ipvsScheduler ?? DEFAULT_SCHEDULER;
+    this.#context = context;
+    this.#scheduler = scheduler;
+    const perService = new PerServiceMode(mode, { context, clock, random, ipvs: { scheduler } });
     this.proxier = this.#lifetime.own(
       new Proxier({
         nodeName,
@@ -61,8 +80,11 @@ export class NodeProxy implements Resource {
         clock,
       }),
     );
-    this.inspector = new NodeInspector({ proxier: this.proxier, mode: perService, context, clock });
+    const { proxier } = this;
+    this.inspector = new NodeInspector({ proxier, mode: perService, context, clock });
+    registerRuleMetrics(proxier.registry, mode, () => this.inspector.countIptables());
     this.#follow(options.services, options.endpointSlices);
+    this.#followNode(options);
   }
 
   close(): Promise<void> {
@@ -84,11 +106,35 @@ export class NodeProxy implements Resource {
       metrics: { address, port: METRICS_PORT },
       nodeName: proxier.nodeName,
       mode: proxier.mode.name,
+      configz: configz({
+        nodeName: proxier.nodeName,
+        mode: proxier.mode.name,
+        context: this.#context,
+        scheduler: this.#scheduler,
+        healthzBindAddress: formatHostPort(address, HEALTHZ_PORT),
+        metricsBindAddress: formatHostPort(address, METRICS_PORT),
+      }),
       health: proxier.health,
       proxyMetrics: proxier.metrics,
       registry: proxier.registry,
     });
     this.#lifetime.own(servers);
+  }
+
+  #followNode({ nodeName, nodes, zone: firstZone }: NodeProxyOptions): void {
+    const { proxier } = this;
+    let zone = firstZone;
+    this.#lifetime.defer(
+      nodes.subscribe((current, previous) => {
+        if ((current ?? previous)?.metadata.name !== nodeName) return;
+        proxier.health.setNodeEligible(current !== undefined && !isLeaving(current));
+        const label = current?.metadata.labels?.[ZONE_LABEL] ?? '';
+        // Heartbeats change the object too.
+        if (label === zone) return;
+        zone = label;
+        proxier.setZone(zone);
+      }),
+    );
   }
 
   #follow(services: ObjectFeed<Service>, slices: ObjectFeed<EndpointSlice>): void {
@@ -113,6 +159,14 @@ export class NodeProxy implements Resource {
     void listed('services', services);
     void listed('slices', slices);
   }
+}
+
+/** pkg/proxy/healthcheck/proxy_health.go, nodeEligible. */
+function isLeaving({ metadata, spec }: Node): boolean {
+  return (
+    metadata.deletionTimestamp !== undefined ||
+    (spec.taints ?? []).some(({ key }) => key === LEAVING_TAINT)
+  );
 }
 
 /**

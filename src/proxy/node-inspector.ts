@@ -10,6 +10,7 @@ import { UserspaceMode } from './modes/userspace-mode.ts';
 import { type NodeContext, NodeView } from './node-context.ts';
 import type { Proxier } from './proxier.ts';
 import type { ProxyModeName } from './proxy-mode.ts';
+import type { CountedTable, RuleCounts } from './rule-metrics.ts';
 import type { ConntrackEntry } from './render/conntrack.ts';
 import type { Ipset } from './render/ipset.ts';
 import { ipvsIpsets, listIpsets } from './render/ipvs-ipsets.ts';
@@ -24,6 +25,7 @@ const FAMILIES = ['IPv4', 'IPv6'] as const;
 /** Modes that write iptables rules. */
 const IPTABLES_WRITERS = ['iptables', 'ipvs', 'userspace'] as const;
 
+type Counts = Readonly<Record<CountedTable, RuleCounts>>;
 type IptablesWriter = (typeof IPTABLES_WRITERS)[number];
 
 /**
@@ -35,6 +37,8 @@ export class NodeInspector {
   readonly #mode: PerServiceMode;
   readonly #context: NodeContext;
   readonly #clock: Clock;
+  /** Writing the rules of a large cluster takes a while, and metrics are read often. */
+  #counted: { readonly table: RoutingTable; readonly counts: Counts } | undefined;
 
   constructor(options: {
     readonly proxier: Proxier;
@@ -65,6 +69,26 @@ export class NodeInspector {
       for (const table of ['mangle', 'nat', 'filter'] as const) tables[table].join(more[table]);
     }
     return tables;
+  }
+
+  /**
+   * Of iptables mode in IPv4, without the jumps from built-in chains, as kube-proxy counts them. A partial sync writes
+   * the chains that all Services share and those of the Services that changed.
+   */
+  countIptables(): Counts {
+    const { table } = this.#proxier;
+    if (this.#counted?.table === table) return this.#counted.counts;
+    const all = this.#iptablesOf('iptables', 'IPv4');
+    const changed = this.#proxier.lastChanged;
+    const written =
+      changed === 'all' ? all : iptablesRules(this.#only(changed), this.#context, 'IPv4');
+    const count = (name: CountedTable): RuleCounts => ({
+      total: all[name].countRules(isOwn),
+      last: all[name].countRules(isShared) + written[name].countRules(isOfOneService),
+    });
+    const counts = { nat: count('nat'), filter: count('filter') };
+    this.#counted = { table, counts };
+    return counts;
   }
 
   /** As `nft list ruleset` prints it; empty without nftables mode. */
@@ -138,7 +162,28 @@ export class NodeInspector {
     return { ...table, servicePorts };
   }
 
+  /** The routing table as if the node had only these service ports, as far as they are of iptables mode. */
+  #only(keys: ReadonlySet<string>): RoutingTable {
+    const table = this.#tableOf('iptables');
+    const servicePorts = table.servicePorts.edit((draft) => {
+      for (const [key] of table.servicePorts) if (!keys.has(key)) draft.delete(key);
+    });
+    return { ...table, servicePorts };
+  }
+
   #hasFamily(family: IpFamilyName): boolean {
     return new NodeView(this.#context, IPVS_NODE_PORTS).primaryIP(family) !== undefined;
   }
+}
+
+function isOwn(chain: string): boolean {
+  return chain.startsWith('KUBE-');
+}
+
+function isOfOneService(chain: string): boolean {
+  return /^KUBE-(SVC|SVL|EXT|FW|SEP)-/.test(chain);
+}
+
+function isShared(chain: string): boolean {
+  return isOwn(chain) && !isOfOneService(chain);
 }

@@ -63,6 +63,7 @@ export class Proxier implements NodeProxy, Resource {
   readonly #udp: UdpForwarder;
   #awaited = new Set<'services' | 'slices'>(['services', 'slices']);
   #synced: RoutingTable;
+  #lastSync: 'all' | { readonly before: RoutingTable; readonly after: RoutingTable } = 'all';
 
   constructor(options: ProxierOptions) {
     const { nodeName, zone, mode, context, clock, dialer } = options;
@@ -103,6 +104,14 @@ export class Proxier implements NodeProxy, Resource {
   /** What flows are decided by now. */
   get table(): RoutingTable {
     return this.#synced;
+  }
+
+  /** Keys of the service ports that the last sync changed; a full one does them all. */
+  get lastChanged(): 'all' | ReadonlySet<string> {
+    if (this.#lastSync === 'all') return 'all';
+    const { before, after } = this.#lastSync;
+    const changes = before.servicePorts.differences(after.servicePorts);
+    return new Set(Array.from(changes, ({ key }) => key));
   }
 
   /** Forwarded TCP connections. */
@@ -202,10 +211,12 @@ export class Proxier implements NodeProxy, Resource {
     this.#checks.update(table.healthCheckNodePorts);
     this.#reconcileFlows();
     this.health.updated();
+    const full = before.version === 0;
+    this.#lastSync = full ? 'all' : { before, after: table };
     this.metrics.synced({
       before,
       after: table,
-      full: before.version === 0,
+      full,
       startedAt,
       triggeredAtMs,
     });

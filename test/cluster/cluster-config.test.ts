@@ -27,6 +27,12 @@ describe('a config that cannot work names every field at fault', () => {
     ['no nodes', { nodes: 0 }, ['nodes']],
     ['unknown mode', { proxyMode: 'ebpf' }, ['proxyMode']],
     ['unknown engine', { engine: 'steam' }, ['engine']],
+    ['unknown scheduler', { kubeProxy: { ipvsScheduler: 'best' } }, ['kubeProxy.ipvsScheduler']],
+    [
+      'the mode of a node that is not there',
+      { nodes: 2, kubeProxy: { nodeModes: { 'node-3': 'ipvs', 'node-1': 'ebpf' } } },
+      ['kubeProxy.nodeModes.node-3', 'kubeProxy.nodeModes.node-1'],
+    ],
     ['not a CIDR', { networking: { podSubnet: 'pods' } }, ['networking.podSubnet']],
     ['host bits', { networking: { podSubnet: '127.244.0.1/16' } }, ['networking.podSubnet']],
     ['IPv6', { networking: { serviceSubnet: 'fd00::/108' } }, ['networking.serviceSubnet']],

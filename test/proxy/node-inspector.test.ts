@@ -173,3 +173,21 @@ describe('conntrack', () => {
     expect(listed(inspector)[0]).toMatch(/^udp {6}17 120 .* \[ASSURED\] /);
   });
 });
+
+describe('rule counts', () => {
+  test('a full sync writes all, a partial one what is shared and what changed', () => {
+    const { inspector, proxier, clock } = nodeWith('iptables', [
+      { name: 'one', clusterIP: '10.96.1.1' },
+      { name: 'two', clusterIP: '10.96.1.2' },
+    ]);
+    const bare = nodeWith('iptables', []).inspector.countIptables().nat.total;
+    // One endpoint: 3n + 2 rules a Service, of which one is in KUBE-SERVICES.
+    expect(inspector.countIptables().nat).toEqual({ total: bare + 10, last: bare + 10 });
+    proxier.setSlice(
+      slice([endpoint('10.244.1.7', 'here'), endpoint('10.244.1.8', 'here')], { service: 'two' }),
+    );
+    clock.advance(0);
+    expect(inspector.countIptables().nat).toEqual({ total: bare + 13, last: bare + 13 - 4 });
+    expect(inspector.countIptables().filter.last).toBe(inspector.countIptables().filter.total);
+  });
+});

@@ -18,6 +18,8 @@ export interface ProxyServersOptions {
   readonly metrics: SocketAddress | undefined;
   readonly nodeName: string;
   readonly mode: string;
+  /** What `/configz` answers with. */
+  readonly configz: unknown;
   readonly health: ProxyHealth;
   readonly proxyMetrics: ProxyMetrics;
   readonly registry: Metrics;
@@ -66,6 +68,12 @@ async function answerMetrics(options: ProxyServersOptions, path: string): Promis
         status: 200,
         contentType: options.registry.contentType,
         body: await options.registry.metrics(),
+      };
+    case '/configz':
+      return {
+        status: 200,
+        contentType: 'application/json',
+        body: JSON.stringify(options.configz),
       };
     case '/proxyMode':
       return text(200, options.mode);

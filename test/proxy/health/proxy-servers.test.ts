@@ -14,6 +14,7 @@ function setUp() {
   return {
     nodeName: 'node-1',
     mode: 'ipvs',
+    configz: { 'kubeproxy.config.k8s.io': { mode: 'ipvs' } },
     health: new ProxyHealth(clock, 30_000),
     proxyMetrics: new ProxyMetrics(registry, clock, pending),
     registry,
@@ -34,6 +35,9 @@ test('kube-proxy answers on its two ports', async () => {
   expect((await get(servers.metrics?.port, '/proxyMode')).body).toBe('ipvs');
   expect((await get(servers.metrics?.port, '/healthz')).body).toBe('ok');
   expect((await get(servers.metrics?.port, '/healthz', 'POST')).status).toBe(405);
+  expect(JSON.parse((await get(servers.metrics?.port, '/configz')).body)).toEqual({
+    'kubeproxy.config.k8s.io': { mode: 'ipvs' },
+  });
   const { body } = await get(servers.metrics?.port, '/metrics');
   for (const line of [
     'kubeproxy_proxy_healthz_total{code="200"} 1',
