@@ -132,3 +132,27 @@ export async function curl(...args: string[]): Promise<string> {
   ]);
   return code === 0 ? stdout : stderr;
 }
+
+/** A podwire command that goes on until it is told to end, as `podwire overlay capture NODE -w FILE`. */
+export class RunningCommand {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<number | null>;
+  stderr = '';
+
+  constructor(args: readonly string[]) {
+    this.#child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#exited = new Promise((settle) => this.#child.once('close', (code) => settle(code)));
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+  }
+
+  /** Resolves with the exit code. */
+  stop(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+    this.#child.kill(signal);
+    return this.#exited;
+  }
+}
