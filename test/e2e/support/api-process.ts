@@ -11,10 +11,13 @@ const MAIN = join(ROOT, 'dist/cli/main.js');
 export class RunningApiServer implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly api: ApiClient;
+  /** Of plain HTTP. */
+  readonly port: number;
   output = '';
 
   private constructor(child: ChildProcess, port: number) {
     this.#child = child;
+    this.port = port;
     this.api = new ApiClient(`http://127.0.0.1:${port}`);
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => {
