@@ -28,6 +28,7 @@ export interface ClusterFlags extends OverlayFlags {
   readonly nodeCidr?: string;
   readonly lbCidr?: string;
   readonly dnsListen?: string;
+  readonly dnsUpstream?: string;
   readonly nodeMonitorPeriod?: string;
   readonly nodeMonitorGracePeriod?: string;
   readonly defaultNotReadyTolerationSeconds?: number;
@@ -55,6 +56,7 @@ export function addClusterOptions(command: Command): Command {
     .option('--node-cidr <cidr>', 'node addresses (default 127.18.0.0/16)')
     .option('--lb-cidr <cidr>', 'load balancer addresses (default 127.18.255.0/24)')
     .option('--dns-listen <address:port>', 'where DNS answers the host (default 127.0.0.1:1053)')
+    .option('--dns-upstream <servers>', 'who knows other names: addresses or /etc/resolv.conf')
     .option(
       '--node-monitor-grace-period <duration>',
       'how long a node may be silent before it counts as lost (default 40s)',
@@ -110,6 +112,7 @@ export async function clusterConfigFor(
         nodeSubnet: flags.nodeCidr,
         loadBalancerPool: flags.lbCidr,
         dnsHostAddress: flags.dnsListen,
+        dnsUpstream: flags.dnsUpstream,
       }),
     },
     kubeProxy: {
@@ -172,6 +175,7 @@ const CONFIG_SHAPE: Shape = {
     loadBalancerPool: 'string',
     nodePortRange: 'string',
     dnsHostAddress: 'string',
+    dnsUpstream: 'string',
   },
   kubeProxy: {
     ipvsScheduler: 'string',

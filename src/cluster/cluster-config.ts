@@ -44,6 +44,8 @@ export interface ClusterConfigInput {
     readonly nodePortRange?: string;
     /** Where the cluster's DNS answers programs outside the cluster, `address:port`. */
     readonly dnsHostAddress?: string;
+    /** Who knows other names, for the Corefile's `forward .`: addresses, or a resolv.conf. */
+    readonly dnsUpstream?: string;
   };
   readonly nodeLifecycle?: NodeLifecycleInput;
   readonly kubeProxy?: KubeProxyInput;
@@ -65,6 +67,8 @@ export interface ClusterConfig {
   readonly loadBalancerPool: Ipv4Cidr;
   readonly nodePortRange: { readonly first: number; readonly last: number };
   readonly dnsHostAddress: { readonly address: string; readonly port: number };
+  /** Empty: names outside the cluster are not forwarded. */
+  readonly dnsUpstream: string;
   readonly nodeLifecycle: NodeLifecycleSettings;
   readonly kubeProxy: KubeProxySettings;
   readonly overlay: OverlaySettings;
@@ -94,6 +98,8 @@ const DEFAULTS = {
   loadBalancerPool: '127.18.255.0/24',
   nodePortRange: '30000-32767',
   dnsHostAddress: '127.0.0.1:1053',
+  // An answer should not depend on the machine's network unless it is asked to.
+  dnsUpstream: 'none',
 } as const;
 
 /** More nodes than this in one process would serve nobody. */
@@ -157,6 +163,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
 
   const nodePortRange = portRange(net.nodePortRange ?? DEFAULTS.nodePortRange, refuse);
   const dnsHostAddress = hostPort(net.dnsHostAddress ?? DEFAULTS.dnsHostAddress, refuse);
+  const dnsUpstream = upstream(net.dnsUpstream ?? DEFAULTS.dnsUpstream, refuse);
   const nodeLifecycle = resolveNodeLifecycle(input.nodeLifecycle ?? {}, refuse);
   const kubeProxy = resolveKubeProxy(input.kubeProxy ?? {}, nodes, refuse);
   const overlay =
@@ -175,6 +182,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     clusterDNS === undefined ||
     nodePortRange === undefined ||
     dnsHostAddress === undefined ||
+    dnsUpstream === undefined ||
     nodeLifecycle === undefined ||
     kubeProxy === undefined ||
     overlay === undefined
@@ -194,6 +202,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     loadBalancerPool,
     nodePortRange,
     dnsHostAddress,
+    dnsUpstream,
     nodeLifecycle,
     kubeProxy,
     overlay,
@@ -321,5 +330,19 @@ function hostPort(text: string, refuse: Refuse): ClusterConfig['dnsHostAddress']
   return refuse(
     'networking.dnsHostAddress',
     `Invalid value: "${text}": must be ADDRESS:PORT such as 127.0.0.1:1053`,
+  );
+}
+
+/** `none`, a file such as /etc/resolv.conf, or addresses with or without port. */
+function upstream(text: string, refuse: Refuse): string | undefined {
+  if (text === 'none') return '';
+  const words = text.split(/[\s,]+/).filter((word) => word !== '');
+  const isServer = (word: string): boolean =>
+    parseIp(word) !== undefined || /^[^:]+:\d+$/.test(word) || /^\[.+\]:\d+$/.test(word);
+  const valid = words.length > 0 && words.every((word) => word.startsWith('/') || isServer(word));
+  if (valid) return words.join(' ');
+  return refuse(
+    'networking.dnsUpstream',
+    `Invalid value: "${text}": must be none, a file such as /etc/resolv.conf, or addresses such as 192.0.2.53`,
   );
 }

@@ -102,7 +102,7 @@ export class Cluster implements Resource {
       await cluster.#startNodes();
       await cluster.#startHostDns();
       await installClusterDns(cluster.client, {
-        corefile: clusterCorefile(config.dnsDomain),
+        corefile: clusterCorefile(config.dnsDomain, config.dnsUpstream),
         clusterIP: config.clusterDNS,
       });
       if (options.api !== undefined) await cluster.#openApi(options.api);

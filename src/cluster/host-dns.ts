@@ -27,7 +27,7 @@ export async function startHostDns(options: {
   readonly onProblem: ((problem: string) => void) | undefined;
 }): Promise<Resource | undefined> {
   const { clock, random, log, source, pods, servers, onProgress, onProblem } = options;
-  const { dnsDomain: domain, dnsHostAddress } = options.config;
+  const { dnsDomain: domain, dnsUpstream: upstream, dnsHostAddress } = options.config;
   const { address, port } = dnsHostAddress;
   try {
     const server = await startClusterDns({
@@ -40,6 +40,7 @@ export async function startHostDns(options: {
       servers,
       node: FIRST_NODE,
       domain,
+      upstream,
       address,
       port,
     });

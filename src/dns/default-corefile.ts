@@ -1,6 +1,6 @@
 /**
  * The Corefile kubeadm installs. `upstream` is where names outside the cluster go; without one they are
- * refused, since a host's resolv.conf may point back here.
+ * not resolved.
  */
 export function defaultCorefile(options: {
   readonly domain: string;
@@ -32,6 +32,23 @@ export function defaultCorefile(options: {
     // Only what is forwarded can come back.
     ...(upstream === undefined ? [] : ['    loop']),
     '    reload',
+    '    loadbalance',
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** The same names for programs outside the cluster: no pod looks after it, so it has no endpoints for probes. */
+export function hostCorefile({ domain, upstream }: { domain: string; upstream: string }): string {
+  return [
+    '.:53 {',
+    '    errors',
+    `    kubernetes ${domain} in-addr.arpa ip6.arpa {`,
+    '       pods insecure',
+    ...(upstream === '' ? [] : ['       fallthrough in-addr.arpa ip6.arpa']),
+    '       ttl 30',
+    '    }',
+    ...(upstream === '' ? [] : [`    forward . ${upstream}`]),
     '    loadbalance',
     '}',
     '',

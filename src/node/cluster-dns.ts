@@ -5,7 +5,7 @@ import type { Resource } from '../base/lifetime.ts';
 import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
-import { defaultCorefile } from '../dns/default-corefile.ts';
+import { defaultCorefile, hostCorefile } from '../dns/default-corefile.ts';
 import { DnsServer } from '../dns/server/dns-server.ts';
 import type { DnsSource } from '../dns/source/dns-source.ts';
 import type { DnsServers } from './dns-servers.ts';
@@ -19,6 +19,8 @@ export interface ClusterDnsOptions {
   readonly metrics: Metrics;
   readonly source: DnsSource;
   readonly domain: string;
+  /** Where other names are asked; empty: nowhere. */
+  readonly upstream: string;
   readonly address: string;
   readonly port: number;
   readonly pods: ObjectFeed<Pod>;
@@ -29,7 +31,7 @@ export interface ClusterDnsOptions {
 
 /** The cluster's names for programs outside it, at one address. Rejects with `DNS_BIND` when that cannot be had. */
 export async function startClusterDns(options: ClusterDnsOptions): Promise<Resource> {
-  const { clock, random, log, metrics, source, domain, address, port } = options;
+  const { clock, random, log, metrics, source, domain, upstream, address, port } = options;
   const server = await DnsServer.start({
     clock,
     random,
@@ -37,10 +39,7 @@ export async function startClusterDns(options: ClusterDnsOptions): Promise<Resou
     metrics,
     source,
     localAddresses: [address],
-    corefile: {
-      file: 'Corefile',
-      text: `.:53 {\n    kubernetes ${domain} in-addr.arpa ip6.arpa\n}\n`,
-    },
+    corefile: { file: 'Corefile', text: hostCorefile({ domain, upstream }) },
     listen: [{ address, port }],
     podOf: podOf(options.pods),
   });
@@ -56,7 +55,7 @@ export async function startClusterDns(options: ClusterDnsOptions): Promise<Resou
   };
 }
 
-/** What the ConfigMap `coredns` holds at first. Names outside the cluster are refused until it forwards them. */
-export function clusterCorefile(domain: string): string {
-  return defaultCorefile({ domain });
+/** What the ConfigMap `coredns` holds at first. Without an upstream, names outside the cluster are not resolved. */
+export function clusterCorefile(domain: string, upstream: string): string {
+  return defaultCorefile({ domain, ...(upstream === '' ? {} : { upstream }) });
 }

@@ -22,6 +22,17 @@ test('the defaults are the loopback plan', () => {
   expect(Object.isFrozen(config)).toBe(true);
 });
 
+test.each([
+  [undefined, ''],
+  ['none', ''],
+  ['/etc/resolv.conf', '/etc/resolv.conf'],
+  ['192.0.2.53, [2001:db8::53]:5353', '192.0.2.53 [2001:db8::53]:5353'],
+])('dnsUpstream %s is forwarded to "%s"', (dnsUpstream, expected) => {
+  const networking = dnsUpstream === undefined ? {} : { dnsUpstream };
+  const outcome = resolveClusterConfig({ networking }, 'seed');
+  expect(outcome.kind === 'ok' ? outcome.config.dnsUpstream : outcome.errors).toBe(expected);
+});
+
 describe('a config that cannot work names every field at fault', () => {
   test.each<[string, ClusterConfigInput, string[]]>([
     ['no nodes', { nodes: 0 }, ['nodes']],
@@ -32,6 +43,11 @@ describe('a config that cannot work names every field at fault', () => {
       'the mode of a node that is not there',
       { nodes: 2, kubeProxy: { nodeModes: { 'node-3': 'ipvs', 'node-1': 'ebpf' } } },
       ['kubeProxy.nodeModes.node-3', 'kubeProxy.nodeModes.node-1'],
+    ],
+    [
+      'an upstream by name',
+      { networking: { dnsUpstream: 'dns.example' } },
+      ['networking.dnsUpstream'],
     ],
     ['not a CIDR', { networking: { podSubnet: 'pods' } }, ['networking.podSubnet']],
     ['host bits', { networking: { podSubnet: '127.244.0.1/16' } }, ['networking.podSubnet']],

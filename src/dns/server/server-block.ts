@@ -171,6 +171,8 @@ function chainOf(plugins: readonly Plugin[]): Handler | undefined {
   if (plugins.length === 0) return undefined;
   const end: Handler = (request) => {
     request.reuse.refuse();
+    const what = 'no plugin answers for this name; names elsewhere need forward';
+    request.trace?.add({ plugin: '', what });
     return Promise.resolve<Outcome>({
       kind: 'rcode',
       rcode: Rcode.SERVFAIL,

@@ -58,14 +58,18 @@ svc1: found as svc1.testns.svc.cluster.local. with 2 queries.`);
 test('a Service without ready endpoints says so, and so does a namespace that is not there', async () => {
   const text = await explain('nobody.testns');
   expect(text).toContain('kubernetes: namespace testns has no Service testns');
-  expect(text).toContain('kubernetes: the Service has no ready endpoint [Service testns/nobody]');
+  expect(text).toMatch(
+    /kubernetes: the Service has no ready endpoint: .* \[Service testns\/nobody\]/,
+  );
   expect(await explain('svc1.nowhere')).toContain('kubernetes: namespace nowhere does not exist');
 });
 
 test('the cache is told apart from the source, and a wrong port is named', async () => {
   const text = await explain('_nope._tcp.svc1', 'cache 30');
   expect(text).toContain('cache: not in the cache');
-  expect(text).toContain('kubernetes: no port _nope._tcp [Service testns/svc1]');
+  expect(text).toContain(
+    'kubernetes: no port _nope._tcp; there is _http._tcp [Service testns/svc1]',
+  );
 });
 
 test('a name outside the cluster shows what ndots:5 costs', async () => {
@@ -74,4 +78,20 @@ test('a name outside the cluster shows what ndots:5 costs', async () => {
   expect(text.split('\n').at(-1)).toBe(
     'api.example.com: found as api.example.com. with 8 queries, 6 of them for nothing. ndots:5 makes the search list come first: "api.example.com." with a trailing dot, or a lower ndots, saves them.',
   );
+});
+
+test.each([
+  ['scv1.testns', 'namespace testns has no Service scv1; did you mean svc1?'],
+  ['svc1.tsetns', 'namespace tsetns does not exist; did you mean testns?'],
+  ['svc1.empty', 'namespace empty has no Service svc1; there is one in testns'],
+  ['svc1.testns.cluster.local', 'did you mean svc1.testns.svc.cluster.local.?'],
+  [
+    'nothing.like.it.cluster.local',
+    'Services are SERVICE.NAMESPACE.svc, pods A-B-C-D.NAMESPACE.pod',
+  ],
+  ['web-9.web', 'no ready endpoint is called web-9; there is web-0, web-1'],
+  ['_nope._tcp.web', 'no endpoint has a port _nope._tcp; there is _http._tcp, _admin._tcp'],
+  ['www.example.net', 'no plugin answers for this name; names elsewhere need forward'],
+])('%s: %s', async (name, why) => {
+  expect(await explain(name)).toContain(why);
 });

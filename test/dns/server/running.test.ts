@@ -5,7 +5,14 @@ import { formatFault, parseFault } from '../../../src/dns/faults/fault-text.ts';
 import { RecordType } from '../../../src/dns/message/codes.ts';
 import { MemoryDnsSource } from '../../../src/dns/source/memory-source.ts';
 import { askInside, clusterSource, testClock } from '../cluster-fixture.ts';
-import { addNamespaces, ask, exchange, queryBytes, startTestServer } from '../dns-fixture.ts';
+import {
+  addNamespaces,
+  ask,
+  exchange,
+  queryBytes,
+  sliceOf,
+  startTestServer,
+} from '../dns-fixture.ts';
 import { recordingLogger } from '../log-fixture.ts';
 
 const SVC1 = 'svc1.testns.svc.cluster.local.';
@@ -144,6 +151,35 @@ describe('HTTP endpoints', () => {
       'coredns_dns_responses_total{server="dns://:53",zone="dropped",view="",rcode="REFUSED",plugin=""} 1',
     );
   });
+});
+
+test('what changes of headless endpoints is timed from its trigger', async () => {
+  const source = clusterSource();
+  const metrics = createMetrics();
+  const clock = testClock();
+  await using server = await startTestServer(PLAIN, { source, metrics, clock });
+  const change = (service: string, ip: string): void => {
+    const slice = sliceOf({
+      name: `${service}-new`,
+      service,
+      namespace: 'testns',
+      endpoints: [{ addresses: [ip] }],
+      ports: [],
+    });
+    const triggeredAt = new Date(clock.wallNow() - 40).toISOString();
+    slice.metadata.annotations = {
+      'endpoints.kubernetes.io/last-change-trigger-time': triggeredAt,
+    };
+    source.set('endpointslices', slice);
+  };
+  change('web', '10.1.0.99');
+  change('svc1', '10.1.0.98');
+  expect((await askInside(server, 'web.testns.svc.cluster.local.'))?.answers).toHaveLength(3);
+  const text = await metrics.metrics();
+  const name = 'coredns_kubernetes_dns_programming_duration_seconds';
+  expect(text).toContain(`${name}_count{service_kind="headless_with_selector"} 1`);
+  expect(text).toContain(`${name}_sum{service_kind="headless_with_selector"} 0.04`);
+  expect(text).toContain('# TYPE coredns_kubernetes_rest_client_requests_total counter');
 });
 
 describe('loop', () => {

@@ -1,11 +1,24 @@
 import { parseIp } from '../../../base/ip.ts';
 import type { BackendQuery, BackendRecord, Found } from '../../backend/backend.ts';
 import { RecordType } from '../../message/codes.ts';
-import { addressOfReverseName, foldName, isReverseName, joinName } from '../../message/name.ts';
+import {
+  addressOfReverseName,
+  foldName,
+  isReverseName,
+  joinName,
+  labelsOf,
+} from '../../message/name.ts';
 import type { KubernetesView, ServiceTable } from './kubernetes-view.ts';
 import { SCHEMA_TTL_SECONDS, SCHEMA_VERSION, type KubernetesOptions } from './options.ts';
 import { nameServerAddresses } from './name-servers.ts';
 import { parseClusterName, type ServiceName } from './parse-name.ts';
+import {
+  listEndpoints,
+  listPorts,
+  suggestForm,
+  suggestNamespace,
+  suggestService,
+} from './suggest.ts';
 import type { AddressView, PortView, ServiceView, SliceView } from './service-view.ts';
 
 /** Everything a lookup reads; nothing here waits. */
@@ -90,16 +103,20 @@ function findObjects(lookup: Lookup, query: BackendQuery): Found {
     return [];
   }
   if (parsed.kind === 'invalid' || isReverseName(query.folded)) {
-    explain('the name does not have the form of a Service or pod name');
+    if (trace !== undefined)
+      explain(
+        `the name does not have the form of a Service or pod name${suggestForm(view.services, labelsOf(query.folded).slice(0, -labelsOf(zone).length), query.zone)}`,
+      );
     return undefined;
   }
   reuse.dependsOn(view.stamps, `n/${parsed.namespace}`);
   if (!view.namespaceExposed(parsed.namespace)) {
-    explain(
-      view.namespaceExists(parsed.namespace)
-        ? `namespace ${parsed.namespace} is not exposed by this server block`
-        : `namespace ${parsed.namespace} does not exist`,
-    );
+    if (trace !== undefined)
+      explain(
+        view.namespaceExists(parsed.namespace)
+          ? `namespace ${parsed.namespace} is not exposed by this server block`
+          : `namespace ${parsed.namespace} does not exist${suggestNamespace(view, parsed.namespace)}`,
+      );
     return undefined;
   }
   switch (parsed.kind) {
@@ -161,12 +178,15 @@ function findService(
     });
   const service = table.get(namespace, name);
   if (service === undefined) {
-    explain(`namespace ${namespace} has no Service ${name}`);
+    if (query.request.trace !== undefined)
+      explain(
+        `namespace ${namespace} has no Service ${name}${suggestService(table, namespace, name)}`,
+      );
     return undefined;
   }
   const slices = table.slicesOf(namespace, name);
   const found = serviceRecords({ lookup, query, parsed, service, slices });
-  explain(found.why, `Service ${namespace}/${name}`);
+  if (query.request.trace !== undefined) explain(found.why(), `Service ${namespace}/${name}`);
   return found.records;
 }
 
@@ -180,7 +200,8 @@ interface ServiceLookup {
 
 interface Explained {
   readonly records: Found;
-  readonly why: string;
+  /** Put into words only for those who want to know. */
+  readonly why: () => string;
 }
 
 function serviceRecords(context: ServiceLookup): Explained {
@@ -188,40 +209,50 @@ function serviceRecords(context: ServiceLookup): Explained {
   if (service.kind === 'externalName') return externalNameRecords(context);
   const readyAddresses = slices.reduce((sum, slice) => sum + slice.addresses.length, 0);
   if (lookup.options.ignoreEmptyService && service.kind === 'clusterIP' && readyAddresses === 0)
-    return { records: undefined, why: 'no ready endpoint (ignore empty_service)' };
+    return { records: undefined, why: () => 'no ready endpoint (ignore empty_service)' };
   if (parsed.zonal !== undefined) return zonalRecords(context);
   if (service.kind === 'headless' || parsed.endpoint !== undefined) {
     const records = slices.flatMap((slice) => endpointRecords(context, slice, slice.addresses));
-    if (records.length > 0) return { records, why: `${readyAddresses} ready address(es)` };
-    return { records: undefined, why: whyNoEndpoint(context, readyAddresses) };
+    if (records.length > 0) return { records, why: () => `${readyAddresses} ready address(es)` };
+    return { records: undefined, why: () => whyNoEndpoint(context, readyAddresses) };
   }
   const ports = matchingPorts(parsed, service.ports);
   if (ports.length === 0)
-    return { records: undefined, why: `no port _${parsed.port}._${parsed.protocol}` };
+    return {
+      records: undefined,
+      why: () => `no port _${parsed.port}._${parsed.protocol}; ${listPorts(service.ports)}`,
+    };
   const records = ports.flatMap(({ port }) =>
     service.clusterIPs.map((host) =>
       serviceRecord(context, host, port, `${service.name}.${service.namespace}.svc`),
     ),
   );
-  return { records, why: `cluster IP ${service.clusterIPs.join(' and ')}` };
+  return { records, why: () => `cluster IP ${service.clusterIPs.join(' and ')}` };
 }
 
-function whyNoEndpoint({ lookup, parsed }: ServiceLookup, readyAddresses: number): string {
+function whyNoEndpoint(context: ServiceLookup, readyAddresses: number): string {
+  const { lookup, parsed, slices } = context;
   if (!lookup.options.endpoints) return 'endpoints are not watched (noendpoints)';
-  if (readyAddresses === 0) return 'the Service has no ready endpoint';
-  if (parsed.endpoint !== undefined) return `no ready endpoint is called ${parsed.endpoint}`;
-  return `no endpoint has a port _${parsed.port}._${parsed.protocol}`;
+  const notReady = slices.reduce((sum, slice) => sum + slice.notReady, 0);
+  if (readyAddresses === 0)
+    return notReady === 0
+      ? 'the Service has no ready endpoint: there are none at all, so its selector may match no pod'
+      : `the Service has no ready endpoint: ${notReady} not ready`;
+  if (parsed.endpoint !== undefined)
+    return `no ready endpoint is called ${parsed.endpoint}; ${listEndpoints(slices)}`;
+  const ports = slices.flatMap((slice) => slice.ports);
+  return `no endpoint has a port _${parsed.port}._${parsed.protocol}; ${listPorts(ports)}`;
 }
 
 function externalNameRecords({ lookup, query, parsed, service }: ServiceLookup): Explained {
   if (parsed.endpoint !== undefined || parsed.port !== undefined)
-    return { records: undefined, why: 'nothing exists below an ExternalName Service' };
+    return { records: undefined, why: () => 'nothing exists below an ExternalName Service' };
   if (service.externalName === '' || parseIp(service.externalName) !== undefined)
-    return { records: undefined, why: 'externalName is not a domain name' };
+    return { records: undefined, why: () => 'externalName is not a domain name' };
   const { ttlSeconds } = lookup.options;
   return {
     records: [recordOf({ name: query.name, host: service.externalName, ttlSeconds })],
-    why: `alias of ${service.externalName}`,
+    why: () => `alias of ${service.externalName}`,
   };
 }
 
@@ -229,14 +260,14 @@ function externalNameRecords({ lookup, query, parsed, service }: ServiceLookup):
 function zonalRecords(context: ServiceLookup): Explained {
   const { parsed, service, slices } = context;
   if (parsed.zonal === undefined || service.kind !== 'headless')
-    return { records: undefined, why: 'zonal names exist for headless Services only' };
+    return { records: undefined, why: () => 'zonal names exist for headless Services only' };
   const { zone, mode } = parsed.zonal;
   const pick = (wanted: (address: AddressView) => boolean): BackendRecord[] =>
     slices.flatMap((slice) => endpointRecords(context, slice, slice.addresses.filter(wanted)));
   const local = pick((address) => address.zone.toLowerCase() === zone);
   if (local.length > 0 || mode === 'pin')
-    return { records: local, why: `${local.length} ready address(es) in zone ${zone}` };
-  return { records: pick(() => true), why: `none in zone ${zone}, so all endpoints` };
+    return { records: local, why: () => `${local.length} ready address(es) in zone ${zone}` };
+  return { records: pick(() => true), why: () => `none in zone ${zone}, so all endpoints` };
 }
 
 function endpointRecords(

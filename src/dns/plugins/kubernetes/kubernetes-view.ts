@@ -156,6 +156,11 @@ export class KubernetesView {
     return this.#options.namespaceLabels?.(this.#namespaces.get(namespace)) !== false;
   }
 
+  /** Those that may be shown. */
+  namespaceNames(): string[] {
+    return [...this.#namespaces.keys()].filter((name) => this.namespaceExposed(name));
+  }
+
   /** The namespace exists and may be shown. */
   namespaceExposed(namespace: string): boolean {
     if (this.#options.namespaces?.has(namespace) === false) return false;
@@ -233,7 +238,10 @@ export class ServiceTable {
   setSlice(key: string, view: SliceView | undefined): boolean {
     const before = this.#slices.get(key);
     if (before === undefined && view === undefined) return false;
-    if (before !== undefined && view !== undefined && sameSlice(before, view)) return false;
+    if (before !== undefined && view !== undefined && sameSlice(before, view)) {
+      before.notReady = view.notReady;
+      return false;
+    }
     if (before !== undefined) this.#removeSlice(key, before);
     if (view !== undefined) this.#addSlice(key, view);
     return true;

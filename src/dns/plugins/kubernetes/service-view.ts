@@ -37,6 +37,8 @@ export interface SliceView {
   readonly namespace: string;
   readonly service: string;
   readonly addresses: readonly AddressView[];
+  /** Endpoints that are not listed because they are not ready. */
+  notReady: number;
   readonly ports: readonly PortView[];
   /** Of the cluster the slice came from; empty in the own one. */
   readonly cluster: string;
@@ -83,12 +85,13 @@ export function viewOfSlice(
 ): SliceView | undefined {
   const service = slice.metadata.labels?.[labels.service];
   if (service === undefined || service === '') return undefined;
+  const endpoints = slice.endpoints ?? [];
+  const ready = endpoints.filter((endpoint) => endpoint.conditions?.ready !== false);
   return {
     namespace: slice.metadata.namespace ?? 'default',
     service,
-    addresses: (slice.endpoints ?? [])
-      .filter((endpoint) => endpoint.conditions?.ready !== false)
-      .flatMap((endpoint) => addressesOf(endpoint, endpointPodNames)),
+    addresses: ready.flatMap((endpoint) => addressesOf(endpoint, endpointPodNames)),
+    notReady: endpoints.length - ready.length,
     ports: portsOf(slice.ports),
     cluster: labels.cluster === undefined ? '' : (slice.metadata.labels?.[labels.cluster] ?? ''),
   };
@@ -96,7 +99,7 @@ export function viewOfSlice(
 
 /** True when answers cannot tell the two apart. */
 export function sameSlice(a: SliceView, b: SliceView): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return JSON.stringify({ ...a, notReady: 0 }) === JSON.stringify({ ...b, notReady: 0 });
 }
 
 function addressesOf(endpoint: SliceEndpoint, endpointPodNames: boolean): AddressView[] {

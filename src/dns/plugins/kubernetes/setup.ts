@@ -1,8 +1,10 @@
+import { SERVICE_NAME_LABEL, type EndpointSlice } from '../../../api/types/discovery.ts';
 import { sleep } from '../../../base/clock.ts';
 import { CorefileError } from '../../corefile/corefile-error.ts';
 import type { Directive } from '../../corefile/parse-corefile.ts';
 import { once, type PluginModule } from '../../plugin/setup.ts';
 import type { DnsSource } from '../../source/dns-source.ts';
+import { KubernetesMetrics } from './kubernetes-metrics.ts';
 import { KubernetesView } from './kubernetes-view.ts';
 import { ExternalLookup } from './external.ts';
 import type { Lookup } from './find-records.ts';
@@ -20,7 +22,7 @@ export const kubernetes: PluginModule = {
   name: 'kubernetes',
   setup(directives, context) {
     const directive: Directive = once(directives);
-    const { clock, log, source } = context;
+    const { clock, log, source, families } = context;
     if (source === undefined)
       throw new CorefileError(
         directive.name,
@@ -28,7 +30,8 @@ export const kubernetes: PluginModule = {
       );
     const options = parseOptions(directive, context.zones);
     const view = new KubernetesView(options, clock);
-    const watches = new Watches(source, view, options);
+    const metrics = new KubernetesMetrics(families, clock);
+    const watches = new Watches({ source, view, options, metrics });
     const { localAddresses } = context;
     const lookup = { view, options, localAddresses };
     const isSynced = (): boolean => watches.synced;
@@ -77,13 +80,20 @@ class Watches {
   readonly #source: DnsSource;
   readonly #view: KubernetesView;
   readonly #options: KubernetesOptions;
+  readonly #metrics: KubernetesMetrics;
   #running: { stop(): void }[] = [];
   #unsynced = Number.POSITIVE_INFINITY;
 
-  constructor(source: DnsSource, view: KubernetesView, options: KubernetesOptions) {
-    this.#source = source;
-    this.#view = view;
-    this.#options = options;
+  constructor(parts: {
+    readonly source: DnsSource;
+    readonly view: KubernetesView;
+    readonly options: KubernetesOptions;
+    readonly metrics: KubernetesMetrics;
+  }) {
+    this.#source = parts.source;
+    this.#view = parts.view;
+    this.#options = parts.options;
+    this.#metrics = parts.metrics;
   }
 
   get synced(): boolean {
@@ -113,7 +123,7 @@ class Watches {
     if (endpoints)
       this.#running.push(
         this.#source.watch('endpointslices', {
-          set: (object) => view.setSlice(object),
+          set: (object) => this.#setSlice(object),
           delete: (object) => view.deleteSlice(object),
           synced,
         }),
@@ -134,6 +144,15 @@ class Watches {
           synced,
         }),
       );
+  }
+
+  #setSlice(slice: EndpointSlice): void {
+    this.#view.setSlice(slice);
+    // What was there before is no change that somebody waits for.
+    if (!this.synced) return;
+    const { namespace = 'default', labels } = slice.metadata;
+    const service = this.#view.services.get(namespace, labels?.[SERVICE_NAME_LABEL] ?? '');
+    this.#metrics.sliceChanged(slice, service?.kind === 'headless');
   }
 
   stop(): void {
