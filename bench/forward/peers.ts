@@ -33,7 +33,7 @@ export function peers(folder: string, childScript: string): readonly Peer[] {
         startHaproxy(folder, listenPort, backendPort, 'option splice-auto'),
     },
     {
-      name: 'haproxy splice, 1 MiB pipes',
+      name: 'haproxy splice 1 MiB pipes',
       installed: isInstalled('haproxy'),
       start: (listenPort, backendPort) =>
         startHaproxy(

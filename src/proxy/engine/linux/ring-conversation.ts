@@ -1,4 +1,4 @@
-import { EPOLLOUT, ETIMEDOUT } from './abi.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLOUT, ETIMEDOUT } from './abi.ts';
 import {
   CLIENT,
   type Conversation,
@@ -83,7 +83,7 @@ export class RingConversation implements Conversation {
   completed(code: number, result: number, flags: number): void {
     if (code >> 1 === REQUEST.connect) {
       this.#connecting = false;
-      if (this.state === 'dialing') this.#dialCompleted();
+      if (this.state === 'dialing') this.#dialCompleted(result);
     } else {
       const direction = (code & 1) === CLIENT ? this.#up : this.#down;
       if (direction === undefined) return;
@@ -111,9 +111,9 @@ export class RingConversation implements Conversation {
     this.state = 'ended';
   }
 
-  #dialCompleted(): void {
-    const { sockets, tools } = this.#turns;
-    const errno = this.#dialAborted ? ETIMEDOUT : -sockets.error(this.server);
+  #dialCompleted(events: number): void {
+    const { tools } = this.#turns;
+    const errno = this.#dialErrno(events);
     if (errno !== 0) {
       this.#host.descriptors.close(this.server);
       this.server = -1;
@@ -128,6 +128,14 @@ export class RingConversation implements Conversation {
     this.#up.start();
     this.#down.start();
     this.#host.tell(this, TO_MAIN.established);
+  }
+
+  /** `events` as poll(2) has them, or a negated errno. */
+  #dialErrno(events: number): number {
+    if (this.#dialAborted) return ETIMEDOUT;
+    if (events < 0) return -events;
+    if ((events & (EPOLLERR | EPOLLHUP)) === 0) return 0;
+    return -this.#turns.sockets.error(this.server);
   }
 
   #advance(direction: RingDirection, request: number, result: number, flags: number): void {
