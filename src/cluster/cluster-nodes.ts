@@ -88,6 +88,11 @@ export class ClusterNodes implements Resource {
           onProblem: (message) => onProblem?.(message),
           log,
         }),
+        onEngineProblem: (problem) => {
+          onProblem?.(problem);
+          for (const node of informers.of('nodes').list())
+            events.record(node, 'Warning', 'ForwardingEngineReplaced', problem);
+        },
       }),
     );
     this.#machines = new Map(machinesOf(config).map((machine) => [machine.name, machine]));

@@ -13,6 +13,8 @@ export interface SharedIngressOptions {
   readonly engine: EngineChoice;
   /** Told of ports that cannot be had. They are tried again. */
   readonly events: ListenerEvents;
+  /** Told in one line when the engine gives way to a slower one, at the start or because its thread has died. */
+  readonly onEngineProblem: (problem: string) => void;
 }
 
 /** The sockets that the nodes of one process share, with the engine that moves their bytes. */
@@ -20,12 +22,16 @@ export class SharedIngress implements Resource {
   readonly ingress: Ingress;
   readonly #lifetime = new Lifetime('shared ingress');
 
-  constructor({ clock, log, engine: choice, events }: SharedIngressOptions) {
+  constructor(options: SharedIngressOptions) {
+    const { clock, log, engine: choice, events, onEngineProblem } = options;
     const engine = this.#lifetime.own(
       createEngine({
         clock,
         choice,
-        onFallback: (reason) => log.warn({ reason }, 'slower forwarding'),
+        onFallback: (reason) => {
+          log.warn({ reason }, 'slower forwarding');
+          onEngineProblem(reason);
+        },
       }),
     );
     this.ingress = this.#lifetime.own(new Ingress({ engine, clock, events }));

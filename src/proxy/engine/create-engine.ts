@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { PodwireError } from '../../base/errors.ts';
+import { errorMessage, PodwireError } from '../../base/errors.ts';
 import type { Engine } from './engine.ts';
 import { HandleTransport } from './handle-transport.ts';
 import { LinuxEngine } from './linux/linux-engine.ts';
@@ -49,6 +49,11 @@ export function createEngine(options: CreateEngineOptions): Engine {
     onCrash: ({ message }) => {
       options.onFallback?.(
         `the forwarding thread has died and its connections with it; the portable engine goes on: ${message}`,
+      );
+    },
+    onListenerLost: ({ address, port }, error) => {
+      options.onFallback?.(
+        `nobody listens on ${address} port ${port} since the forwarding thread died: ${errorMessage(error)}`,
       );
     },
   });

@@ -19,7 +19,6 @@ export const ETIMEDOUT = 110;
 export const EINPROGRESS = 115;
 
 // include/linux/socket.h, include/uapi/asm-generic/socket.h, include/linux/net.h
-export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
@@ -28,7 +27,6 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
-export const SO_LINGER = 13;
 export const SHUT_WR = 1;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_WAITALL = 0x100;

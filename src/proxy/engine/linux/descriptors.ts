@@ -1,4 +1,4 @@
-import { SO_LINGER, SOL_SOCKET } from './abi.ts';
+import { SOCKADDR } from './abi.ts';
 import type { Linux, Mapping, SystemCalls } from './system-calls.ts';
 
 /** fs.nr_open's default: no process has higher descriptors. */
@@ -12,15 +12,14 @@ export class Descriptors {
   readonly shared: SharedArrayBuffer;
   readonly #owned: Uint8Array;
   readonly #calls: SystemCalls;
-  readonly #linger: Mapping;
+  readonly #nobody: Mapping;
 
   constructor(linux: Linux, shared?: SharedArrayBuffer) {
     this.shared = shared ?? new SharedArrayBuffer(MOST_DESCRIPTORS);
     this.#owned = new Uint8Array(this.shared);
     this.#calls = linux.calls;
-    // struct linger { int l_onoff; int l_linger; }: on, 0 seconds. Lives as long as this object's thread.
-    this.#linger = linux.map(8);
-    new Int32Array(this.#linger.buffer).set([1, 0]);
+    // A struct sockaddr of family AF_UNSPEC, which is 0. Lives as long as this object's thread.
+    this.#nobody = linux.map(SOCKADDR.v4Bytes);
   }
 
   own(fd: number): number {
@@ -39,9 +38,17 @@ export class Descriptors {
     this.#calls.close(fd);
   }
 
-  /** Sends RST, drops what is queued and closes. */
+  /**
+   * Sends RST, drops what is queued, stops listening: connect(2) to AF_UNSPEC, which takes effect even while an io_uring
+   * holds on to the socket, and makes its requests fail. The socket must still be closed.
+   */
+  abort(fd: number): void {
+    this.#calls.connect(fd, this.#nobody.address, SOCKADDR.v4Bytes);
+  }
+
+  /** Aborts and closes. */
   reset(fd: number): void {
-    this.#calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, this.#linger.address, 8);
+    this.abort(fd);
     this.close(fd);
   }
 
@@ -53,6 +60,6 @@ export class Descriptors {
 
   /** Releases this thread's memory; the table itself is shared. */
   release(): void {
-    this.#linger.unmap();
+    this.#nobody.unmap();
   }
 }

@@ -29,6 +29,8 @@ export interface LinuxEngineOptions {
   readonly limits?: Partial<EngineLimits>;
   /** The forwarding thread has died; its connections are lost, its listeners go on in the portable engine. */
   onCrash?(error: Error): void;
+  /** After a crash: the portable engine could not take over this listener, which is lost. */
+  onListenerLost?(local: SocketAddress, error: unknown): void;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 65_536;
@@ -271,11 +273,12 @@ export class LinuxEngine implements Engine {
     this.#options.onCrash?.(error);
   }
 
-  /** Undefined: the address is no longer to be had, and nobody can be told but by silence. */
+  /** Undefined: the address is no longer to be had. */
   async #listenAgain({ local, route }: Listening): Promise<EngineListener | undefined> {
     try {
       return await this.#portable.listen({ ...local, route });
-    } catch {
+    } catch (error) {
+      this.#options.onListenerLost?.(local, error);
       return undefined;
     }
   }

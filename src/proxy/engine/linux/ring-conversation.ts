@@ -76,7 +76,7 @@ export class RingConversation implements Conversation {
   abortDial(): void {
     if (this.state !== 'dialing') return;
     this.#dialAborted = true;
-    this.#turns.sockets.abort(this.server);
+    this.#host.descriptors.abort(this.server);
   }
 
   /** One of its requests is over: a REQUEST, twice, plus the end whose direction it was. */
@@ -177,7 +177,7 @@ export class RingConversation implements Conversation {
 
   #reset(): void {
     this.state = 'ending';
-    for (const fd of [this.client, this.server]) if (fd !== -1) this.#turns.sockets.abort(fd);
+    for (const fd of [this.client, this.server]) if (fd !== -1) this.#host.descriptors.abort(fd);
     this.#closeWhenIdle();
   }
 

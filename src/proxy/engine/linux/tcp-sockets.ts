@@ -59,15 +59,6 @@ export class TcpSockets {
     return result === -abi.EINPROGRESS || result === -abi.EINTR ? 0 : result;
   }
 
-  /**
-   * Sends RST at once, also while requests are under way on the socket: they fail (connect(2) to AF_UNSPEC). Overwrites
-   * `sockaddr`. The socket must still be closed.
-   */
-  abort(fd: number): void {
-    this.sockaddr[0] = abi.AF_UNSPEC;
-    this.#calls.connect(fd, this.#sockaddr, abi.SOCKADDR.v4Bytes);
-  }
-
   /** What is wrong with the socket, and clears it. */
   error(fd: number): number {
     this.#set(ARGUMENT.length, 4);

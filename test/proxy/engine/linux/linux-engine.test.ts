@@ -18,12 +18,18 @@ function descriptors(): string[] {
   return readdirSync('/proc/self/fd');
 }
 
-/** The forwarding thread's epoll: the one that watches the thread's bell, whose key is -1. */
-function forwardersEpoll(): number {
+/** What the forwarding thread waits on: of epolls the one that watches the thread's bell, whose key is -1. */
+const WAITS_ON = {
+  epoll: { link: 'anon_inode:[eventpoll]', info: /data: +ffffffff\b/ },
+  uring: { link: 'anon_inode:[io_uring]', info: /./ },
+} as const;
+
+function forwardersWait(choice: keyof typeof WAITS_ON): number {
+  const { link, info } = WAITS_ON[choice];
   const found = descriptors().find((fd) => {
     try {
-      const isEpoll = readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[eventpoll]';
-      return isEpoll && /data: +ffffffff\b/.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
+      const matches = readlinkSync(`/proc/self/fd/${fd}`) === link;
+      return matches && info.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
     } catch {
       // Closed since it was listed.
       return false;
@@ -32,41 +38,44 @@ function forwardersEpoll(): number {
   return Number(found);
 }
 
-test('when the forwarding thread dies its connections end, and its listeners go on without it', async () => {
-  const before = descriptors();
-  {
-    await using server = await startServer(echoBack);
-    const complaints: string[] = [];
-    await using engine = createEngine({
-      choice: 'epoll',
-      clock: systemClock,
-      onFallback: (reason) => complaints.push(reason),
-    });
-    const recorder = new Recorder();
-    const route = { address: '127.0.0.1', port: 0, route: () => toServer(server, recorder) };
-    const listener = await engine.listen(route);
-    const victim = await dial(listener.local);
-    await until(() => recorder.events.includes('established'));
-    const end = ending(victim);
-    // With a socket in its place the thread's next wait fails.
-    const decoy = loadLinux().calls.socket(AF_INET, SOCK_STREAM, 0);
-    const dup2 = koffi.load(null).func('int dup2(int from, int to)') as DupTo;
-    dup2(decoy, forwardersEpoll());
-    loadLinux().calls.close(decoy);
-    victim.write('wake up');
+test.each(['epoll', 'uring'] as const)(
+  'when the %s thread dies its connections end, and its listeners go on without it',
+  async (choice) => {
+    const before = descriptors();
+    {
+      await using server = await startServer(echoBack);
+      const complaints: string[] = [];
+      await using engine = createEngine({
+        choice,
+        clock: systemClock,
+        onFallback: (reason) => complaints.push(reason),
+      });
+      const recorder = new Recorder();
+      const route = { address: '127.0.0.1', port: 0, route: () => toServer(server, recorder) };
+      const listener = await engine.listen(route);
+      const victim = await dial(listener.local);
+      await until(() => recorder.events.includes('established'));
+      const end = ending(victim);
+      // With a socket in its place the thread's next wait fails.
+      const decoy = loadLinux().calls.socket(AF_INET, SOCK_STREAM, 0);
+      const dup2 = koffi.load(null).func('int dup2(int from, int to)') as DupTo;
+      dup2(decoy, forwardersWait(choice));
+      loadLinux().calls.close(decoy);
+      victim.write('wake up');
 
-    expect(await end).toBe('ECONNRESET');
-    await until(() => complaints.length > 0);
-    expect(complaints[0]).toContain('the forwarding thread has died');
-    expect(recorder.events).toEqual(['established', 'closed']);
-    expect(engine.counters.active).toBe(0);
+      expect(await end).toBe('ECONNRESET');
+      await until(() => complaints.length > 0);
+      expect(complaints[0]).toContain('the forwarding thread has died');
+      expect(recorder.events).toEqual(['established', 'closed']);
+      expect(engine.counters.active).toBe(0);
 
-    const survivor = await dial(listener.local);
-    survivor.end('still served');
-    expect((await readAll(survivor)).toString()).toBe('still served');
-    await listener.close();
-    await expect(dial(listener.local)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-  }
-  await until(() => descriptors().length <= before.length);
-  expect(descriptors().length).toBeLessThanOrEqual(before.length);
-});
+      const survivor = await dial(listener.local);
+      survivor.end('still served');
+      expect((await readAll(survivor)).toString()).toBe('still served');
+      await listener.close();
+      await expect(dial(listener.local)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    }
+    await until(() => descriptors().length <= before.length);
+    expect(descriptors().length).toBeLessThanOrEqual(before.length);
+  },
+);
