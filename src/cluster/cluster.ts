@@ -160,10 +160,10 @@ export class Cluster implements Resource {
     const pods = podLogs(
       {
         pod: (name, namespace) => this.#informers.of('pods').get(name, namespace),
-        log: (pod, container) =>
+        log: (pod, container, previous) =>
           this.#nodes
             ?.agent(pod.spec.nodeName ?? '')
-            ?.kubelet.containerLog(pod.metadata.uid ?? '', container),
+            ?.kubelet.containerLog(pod.metadata.uid ?? '', container, previous),
       },
       clock,
     );

@@ -6,8 +6,8 @@ import type { ContainerLog, LogLine } from '../node/runtime/container-log.ts';
 
 export interface PodLogSources {
   pod(name: string, namespace: string): Pod | undefined;
-  /** Undefined while the container has written nothing, or its node is gone. */
-  log(pod: Pod, container: string): ContainerLog | undefined;
+  /** Of this life of the container or the one before. Undefined where it had none, or its node is gone. */
+  log(pod: Pod, container: string, previous: boolean): ContainerLog | undefined;
 }
 
 /** Lines a reader of a followed log may be behind; then the oldest of them are left out. */
@@ -20,16 +20,14 @@ export function podLogs(sources: PodLogSources, clock: Clock): PodAccess {
       const pod = sources.pod(name, namespace);
       if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, name);
       const container = containerOf(pod, options.container);
-      if (options.previous)
-        throw badRequest(
-          `previous terminated container "${container}" in pod "${name}" not found: only the running one's log is kept`,
-        );
       if ((pod.spec.nodeName ?? '') === '')
         throw badRequest(`pod ${name} does not have a host assigned`);
-      const log = sources.log(pod, container);
+      const log = sources.log(pod, container, options.previous);
       if (log === undefined)
         throw badRequest(
-          `container "${container}" in pod "${name}" is waiting to start: ContainerCreating`,
+          options.previous
+            ? `previous terminated container "${container}" in pod "${name}" not found`
+            : `container "${container}" in pod "${name}" is waiting to start: ${waitingReason(pod, container)}`,
         );
       return lines(log, options, clock.wallNow(), signal);
     },
@@ -51,6 +49,15 @@ function containerOf(pod: Pod, wanted: string | undefined): string {
   );
 }
 
+function waitingReason(pod: Pod, container: string): string {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  const status = [...initContainerStatuses, ...containerStatuses].find(
+    ({ name }) => name === container,
+  );
+  return status?.state?.waiting?.reason ?? 'ContainerCreating';
+}
+
+/** Ends with the container's life, as a followed log does on a real node. */
 async function* lines(
   log: ContainerLog,
   options: PodLogOptions,
@@ -62,10 +69,13 @@ async function* lines(
   const backlog: LogLine[] = [];
   let wake: () => void = () => {};
   const stop = options.follow
-    ? log.follow((line) => {
-        if (backlog.length >= MAX_BACKLOG_LINES) backlog.shift();
-        backlog.push(line);
-        wake();
+    ? log.follow({
+        onLine(line) {
+          if (backlog.length >= MAX_BACKLOG_LINES) backlog.shift();
+          backlog.push(line);
+          wake();
+        },
+        onEnd: () => wake(),
       })
     : () => {};
   const onAbort = (): void => wake();
@@ -79,7 +89,9 @@ async function* lines(
     yield* limit.take(first.map((line) => format(line, options)));
     while (options.follow && !signal.aborted && !limit.reached) {
       yield* limit.take(backlog.splice(0).map((line) => format(line, options)));
-      if (backlog.length === 0 && !signal.aborted)
+      if (backlog.length > 0) continue;
+      if (log.ended) return;
+      if (!signal.aborted)
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

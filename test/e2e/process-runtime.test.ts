@@ -36,7 +36,10 @@ test('stopping sends SIGTERM first', async () => {
   });
   const handle = await runtime.start(spec);
   await new Promise<void>((resolve) =>
-    spec.output.follow(({ text }) => text === 'up' && resolve()),
+    spec.output.follow({
+      onLine: ({ text }) => text === 'up' && resolve(),
+      onEnd: () => undefined,
+    }),
   );
   await handle.stop(10_000);
   expect(await handle.exited).toMatchObject({ exitCode: 0 });
@@ -50,7 +53,10 @@ test('what ignores SIGTERM is killed, with everything it started', async () => {
   });
   const handle = await runtime.start(spec);
   const grandchild = await new Promise<number>((resolve) =>
-    spec.output.follow(({ text }) => resolve(Number(text))),
+    spec.output.follow({
+      onLine: ({ text }) => resolve(Number(text)),
+      onEnd: () => undefined,
+    }),
   );
   await handle.stop(50);
   expect(await handle.exited).toEqual({ exitCode: 137, signal: 9, reason: 'Error' });

@@ -114,10 +114,16 @@ function patternOf(line: string): RegExp {
   return new RegExp(`^${body}$`);
 }
 
+/** Beyond it, text stands in a column whose place follows from the width of others. */
+const MAX_INDENTATION = 8;
+
 /** Indentation stays; within a line, padding counts as one space. */
 function evenly(line: string): string {
   const indentation = /^ */.exec(line)?.[0] ?? '';
-  return indentation + line.slice(indentation.length).trimEnd().replaceAll(/\s+/g, ' ');
+  return (
+    indentation.slice(0, MAX_INDENTATION) +
+    line.slice(indentation.length).trimEnd().replaceAll(/\s+/g, ' ')
+  );
 }
 
 function withoutBlankEnd(lines: readonly string[]): string[] {

@@ -10,16 +10,30 @@ export function defaultPodSpec(spec: PodSpec): void {
   if (spec.serviceAccountName === undefined && spec.serviceAccount !== undefined)
     spec.serviceAccountName = spec.serviceAccount;
   if (spec.serviceAccountName !== undefined) spec.serviceAccount = spec.serviceAccountName;
-  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
-    defaultContainer(container);
-    if (spec.hostNetwork === true)
-      for (const port of container.ports ?? []) port.hostPort ??= port.containerPort;
-  }
+  for (const container of containersOf(spec)) defaultContainer(container);
   for (const volume of spec.volumes ?? []) {
     if (volume.configMap !== undefined) volume.configMap.defaultMode ??= 0o644;
     if (volume.secret !== undefined) volume.secret.defaultMode ??= 0o644;
     if (volume.hostPath !== undefined) volume.hostPath.type ??= '';
   }
+}
+
+/** SetDefaults_Pod: what is filled in pods alone and not in their templates. In place. */
+export function defaultPod(spec: PodSpec): void {
+  spec.enableServiceLinks ??= true;
+  for (const container of containersOf(spec)) {
+    for (const [resource, limit] of Object.entries(container.resources?.limits ?? {})) {
+      const resources = (container.resources ??= {});
+      resources.requests ??= {};
+      resources.requests[resource] ??= limit;
+    }
+    if (spec.hostNetwork === true)
+      for (const port of container.ports ?? []) port.hostPort ??= port.containerPort;
+  }
+}
+
+function containersOf(spec: PodSpec): Container[] {
+  return [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
 }
 
 function defaultContainer(container: Container): void {
@@ -29,11 +43,6 @@ function defaultContainer(container: Container): void {
   for (const port of container.ports ?? []) port.protocol ??= 'TCP';
   for (const variable of container.env ?? [])
     if (variable.valueFrom?.fieldRef !== undefined) variable.valueFrom.fieldRef.apiVersion ??= 'v1';
-  for (const [resource, limit] of Object.entries(container.resources?.limits ?? {})) {
-    const resources = (container.resources ??= {});
-    resources.requests ??= {};
-    resources.requests[resource] ??= limit;
-  }
   for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe])
     if (probe !== undefined) defaultProbe(probe);
   for (const hook of [container.lifecycle?.postStart, container.lifecycle?.preStop])

@@ -4,7 +4,7 @@ import { isDnsSubdomain } from '../names.ts';
 import { nameColumn } from '../table.ts';
 import type { Pod, PodSpec, PodStatus, Toleration } from '../types/core.ts';
 import { podColumns } from './pod-columns.ts';
-import { defaultPodSpec } from './pod-defaults.ts';
+import { defaultPod, defaultPodSpec } from './pod-defaults.ts';
 import { validatePodSpec } from './pod-validation.ts';
 
 export const podKind: KindDefinition = defineKind<Pod>({
@@ -45,7 +45,7 @@ export const podKind: KindDefinition = defineKind<Pod>({
   },
   defaults(pod) {
     defaultPodSpec(pod.spec);
-    pod.spec.enableServiceLinks ??= true;
+    defaultPod(pod.spec);
   },
   prepareForCreate(pod) {
     pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };

@@ -112,6 +112,7 @@ export class ContainerWorker {
       this.#handle = await this.#options.runtime.start(spec);
     } catch (error) {
       const reason = errorCode(error) ?? UNKNOWN_START;
+      spec.output.end();
       record('Warning', 'Failed', `Error: ${errorMessage(error)}`);
       return this.#ended(
         { exitCode: 128, reason: 'Error' },
@@ -123,6 +124,7 @@ export class ContainerWorker {
     record('Normal', 'Started', `Started container ${container.name}`);
     const exit = await this.#live(this.#handle, startedAt);
     this.#handle = undefined;
+    spec.output.end();
     return this.#ended(exit, startedAt, exit.reason);
   }
 

@@ -78,8 +78,8 @@ export class Kubelet implements Resource {
   }
 
   /** What a container wrote; undefined when this node does not run it. */
-  containerLog(podUid: string, container: string): ContainerLog | undefined {
-    return this.#workers.get(podUid)?.log(container);
+  containerLog(podUid: string, container: string, previous: boolean): ContainerLog | undefined {
+    return this.#workers.get(podUid)?.log(container, previous);
   }
 
   async close(): Promise<void> {

@@ -76,7 +76,7 @@ export class PodWorker {
   readonly #startTime: string;
   /** By container, where the node has restarted since the pod ran. */
   readonly #resumed: ReadonlyMap<string, Resumed>;
-  readonly #logs = new Map<string, ContainerLog>();
+  readonly #logs = new Map<string, { current: ContainerLog; previous?: ContainerLog }>();
   readonly #workers = new Map<string, ContainerWorker>();
   readonly #life: Promise<void>;
   readonly #stop = new AbortController();
@@ -106,9 +106,10 @@ export class PodWorker {
     this.#publisher.observe(pod);
   }
 
-  /** What a container of this pod wrote so far; undefined for an unknown name. */
-  log(container: string): ContainerLog | undefined {
-    return this.#logs.get(container);
+  /** What a container of this pod wrote in this life or the one before; undefined when it had none. */
+  log(container: string, previous = false): ContainerLog | undefined {
+    const logs = this.#logs.get(container);
+    return previous ? logs?.previous : logs?.current;
   }
 
   /** The newest version of the pod it was told of. */
@@ -284,7 +285,7 @@ export class PodWorker {
       })),
       workingDir: container.workingDir ?? this.#folder.path,
       pod: { name, namespace, uid: this.#uid, ip: podIP, nodeName },
-      output: this.#logOf(container.name),
+      output: this.#newLog(container.name),
       log,
     };
   }
@@ -299,12 +300,12 @@ export class PodWorker {
     await this.#folder.write('etc/resolv.conf', formatResolvConf(conf));
   }
 
-  #logOf(container: string): ContainerLog {
-    const existing = this.#logs.get(container);
-    if (existing !== undefined) return existing;
-    const created = new ContainerLog(this.#options.clock);
-    this.#logs.set(container, created);
-    return created;
+  /** A new log for a new life; the one before is kept, older ones are not. */
+  #newLog(container: string): ContainerLog {
+    const current = new ContainerLog(this.#options.clock);
+    const previous = this.#logs.get(container)?.current;
+    this.#logs.set(container, previous === undefined ? { current } : { current, previous });
+    return current;
   }
 
   async #terminate(graceMs: number): Promise<void> {

@@ -7,16 +7,22 @@ export interface LogLine {
   readonly text: string;
 }
 
+export interface LogListener {
+  onLine(line: LogLine): void;
+  onEnd(): void;
+}
+
 /** Older lines are forgotten first. */
 const MAX_LINES = 10_000;
 const MAX_LINE_CHARS = 16_384;
 
-/** What one container wrote, bounded, line by line. */
+/** What one life of a container wrote, bounded, line by line. */
 export class ContainerLog {
   readonly #clock: Clock;
   readonly #lines: LogLine[] = [];
   readonly #partial = { stdout: '', stderr: '' };
-  readonly #listeners = new Set<(line: LogLine) => void>();
+  readonly #listeners = new Set<LogListener>();
+  #ended = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -24,6 +30,11 @@ export class ContainerLog {
 
   get lines(): readonly LogLine[] {
     return this.#lines;
+  }
+
+  /** Nothing more will come. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Takes any piece of output; complete lines are kept, an over-long one is cut into several. */
@@ -38,16 +49,19 @@ export class ContainerLog {
     for (const piece of pieces) this.#append(stream, piece);
   }
 
-  /** The output has ended: an unfinished last line counts as one. */
+  /** The output has ended: an unfinished last line counts as one. Idempotent. */
   end(): void {
+    if (this.#ended) return;
     for (const stream of ['stdout', 'stderr'] as const) {
       if (this.#partial[stream] !== '') this.#append(stream, this.#partial[stream]);
       this.#partial[stream] = '';
     }
+    this.#ended = true;
+    for (const listener of this.#listeners) listener.onEnd();
   }
 
-  /** Calls `listener` for every line from now on, until the returned function is called. */
-  follow(listener: (line: LogLine) => void): () => void {
+  /** Tells `listener` of every line from now on, and of the end, until the returned function is called. */
+  follow(listener: LogListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -56,6 +70,6 @@ export class ContainerLog {
     const line: LogLine = { at: this.#clock.wallNow(), stream, text };
     this.#lines.push(line);
     if (this.#lines.length > MAX_LINES) this.#lines.splice(0, this.#lines.length - MAX_LINES);
-    for (const listener of this.#listeners) listener(line);
+    for (const listener of this.#listeners) listener.onLine(line);
   }
 }
