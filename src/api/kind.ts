@@ -64,6 +64,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   prepareForUpdate?(object: T, old: T): void;
   validate?(object: T, context: ValidationContext): void;
   validateUpdate?(object: T, old: T, context: ValidationContext): void;
+  /** Why an object may never be deleted; undefined where it may. */
+  undeletable?(object: T): string | undefined;
   /** How long a deleted object lives on when the caller does not say; absent or 0: it goes at once. */
   gracePeriodSeconds?(object: T): number;
   /** Deletion begins: what the object says about it, besides its deletionTimestamp. In place. */

@@ -136,8 +136,19 @@ function parseTerm(term: string): LabelRequirement {
       operator: equality[2] === '!=' ? 'NotIn' : 'In',
       values: [equality[3] ?? ''],
     });
+  const words = term.split(/\s+/);
+  if (words.length > 1 && !term.startsWith('!')) throw unexpectedWord(words);
   if (term.startsWith('!')) return checked({ key: term.slice(1).trim(), operator: 'DoesNotExist' });
   return checked({ key: term, operator: 'Exists' });
+}
+
+/** In the words of the real parser (apimachinery/pkg/labels). */
+function unexpectedWord([, operator = '', operand = '']: readonly string[]): Error {
+  return operator === 'in' || operator === 'notin'
+    ? new Error(`unable to parse requirement: found '${operand}', expected: '('`)
+    : new Error(
+        `unable to parse requirement: found '${operator}', expected: in, notin, =, ==, !=, gt, lt`,
+      );
 }
 
 function checked(requirement: LabelRequirement): LabelRequirement {

@@ -57,48 +57,75 @@ function waitingReason(pod: Pod, container: string): string {
   return status?.state?.waiting?.reason ?? 'ContainerCreating';
 }
 
-/** Ends with the container's life, as a followed log does on a real node. */
 async function* lines(
   log: ContainerLog,
   options: PodLogOptions,
   nowMs: number,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  const since =
-    options.sinceSeconds === undefined ? -Infinity : nowMs - options.sinceSeconds * 1000;
-  const backlog: LogLine[] = [];
-  let wake: () => void = () => {};
-  const stop = options.follow
-    ? log.follow({
-        onLine(line) {
-          if (backlog.length >= MAX_BACKLOG_LINES) backlog.shift();
-          backlog.push(line);
-          wake();
-        },
-        onEnd: () => wake(),
-      })
-    : () => {};
-  const onAbort = (): void => wake();
-  signal.addEventListener('abort', onAbort);
+  const limit = new ByteLimit(options.limitBytes);
+  const take = (some: readonly LogLine[]): Generator<string> =>
+    limit.take(some.map((line) => format(line, options)));
+  const past = pastLines(log, options, nowMs);
+  if (!options.follow) {
+    yield* take(past);
+    return;
+  }
+  const tail = new LogTail(log, signal);
   try {
-    const limit = new ByteLimit(options.limitBytes);
-    const past = log.lines.filter(({ at }) => at >= since);
-    const tail =
-      options.tailLines === undefined ? past : past.slice(-options.tailLines || past.length);
-    const first = options.tailLines === 0 ? [] : tail;
-    yield* limit.take(first.map((line) => format(line, options)));
-    while (options.follow && !signal.aborted && !limit.reached) {
-      yield* limit.take(backlog.splice(0).map((line) => format(line, options)));
-      if (backlog.length > 0) continue;
-      if (log.ended) return;
-      if (!signal.aborted)
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+    yield* take(past);
+    for (let more = await tail.next(); more.length > 0; more = await tail.next()) {
+      yield* take(more);
+      if (limit.reached) return;
     }
   } finally {
-    stop();
-    signal.removeEventListener('abort', onAbort);
+    tail.close();
+  }
+}
+
+function pastLines(log: ContainerLog, options: PodLogOptions, nowMs: number): readonly LogLine[] {
+  const { sinceSeconds = Infinity, tailLines } = options;
+  const past = log.lines.filter(({ at }) => at >= nowMs - sinceSeconds * 1000);
+  return tailLines === undefined ? past : past.slice(Math.max(past.length - tailLines, 0));
+}
+
+/** What a container writes from now on. Ends with the container's life, as on a real node, or with the signal. */
+class LogTail {
+  readonly #log: ContainerLog;
+  readonly #signal: AbortSignal;
+  readonly #unfollow: () => void;
+  #backlog: LogLine[] = [];
+  #wake: () => void = () => undefined;
+  readonly #onAbort = (): void => this.#wake();
+
+  constructor(log: ContainerLog, signal: AbortSignal) {
+    this.#log = log;
+    this.#signal = signal;
+    this.#unfollow = log.follow({
+      onLine: (line) => {
+        if (this.#backlog.length >= MAX_BACKLOG_LINES) this.#backlog.shift();
+        this.#backlog.push(line);
+        this.#wake();
+      },
+      onEnd: () => this.#wake(),
+    });
+    signal.addEventListener('abort', this.#onAbort);
+  }
+
+  /** At least one line; none when it is over. */
+  async next(): Promise<readonly LogLine[]> {
+    while (this.#backlog.length === 0 && !this.#log.ended && !this.#signal.aborted)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    const taken = this.#signal.aborted ? [] : this.#backlog;
+    this.#backlog = [];
+    return taken;
+  }
+
+  close(): void {
+    this.#unfollow();
+    this.#signal.removeEventListener('abort', this.#onAbort);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Cidr, formatCidr, formatIp } from '../base/ip.ts';
 import type { Service } from '../api/types/core.ts';
+import type { ServiceCidr } from '../api/types/other.ts';
 import type { KubeObject } from '../api/types/meta.ts';
 import { formatTimestamp } from '../base/timestamp.ts';
 import type { ServiceIpAllocator } from '../ipam/service-ips.ts';
@@ -51,15 +52,15 @@ async function ensureServiceCidr(registry: ApiRegistry, cidr: string): Promise<v
       name,
       undefined,
       (current) =>
-        hasStatus(current)
+        isReported(current)
           ? current
           : { ...current, status: { conditions: [{ ...ready, lastTransitionTime }] } },
       { subresource: 'status' },
     );
 }
 
-function hasStatus(block: KubeObject & { readonly status?: unknown }): boolean {
-  return block.status !== undefined;
+function isReported(block: KubeObject): boolean {
+  return ((block as ServiceCidr).status?.conditions ?? []).length > 0;
 }
 
 /** The API server as pods see it. Its Endpoints are written by the API server itself. */

@@ -1,3 +1,4 @@
+import { equalJson } from '../json.ts';
 import { defineKind, type KindDefinition } from '../kind.ts';
 import { isDnsSubdomain } from '../names.ts';
 import { ageColumn, nameColumn, orNone, type TableColumn } from '../table.ts';
@@ -12,6 +13,8 @@ import {
   validateNonNegative,
   validateSelectorAndTemplate,
 } from './workload.ts';
+
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
 
 export const daemonSetKind: KindDefinition = defineKind<DaemonSet>({
   kind: 'DaemonSet',
@@ -82,12 +85,20 @@ export const daemonSetKind: KindDefinition = defineKind<DaemonSet>({
     defaultTemplate(spec.template);
   },
   prepareForCreate(set) {
+    setTemplateGeneration(set, 1);
     set.status = {
       currentNumberScheduled: 0,
       desiredNumberScheduled: 0,
       numberMisscheduled: 0,
       numberReady: 0,
     };
+  },
+  prepareForUpdate(set, old) {
+    const before = Number(old.metadata.annotations?.[TEMPLATE_GENERATION] ?? 1);
+    setTemplateGeneration(
+      set,
+      equalJson(set.spec.template, old.spec.template) ? before : before + 1,
+    );
   },
   validate(set, { errors }) {
     validateSelectorAndTemplate(set, errors);
@@ -108,6 +119,12 @@ export const daemonSetKind: KindDefinition = defineKind<DaemonSet>({
     validateImmutableSelector(set, old, errors);
   },
 });
+
+/** spec.templateGeneration of extensions/v1beta1, which apps/v1 keeps in an annotation. */
+function setTemplateGeneration(set: DaemonSet, generation: number): void {
+  const annotations = (set.metadata.annotations ??= {});
+  annotations[TEMPLATE_GENERATION] = String(generation);
+}
 
 function count(
   name: string,

@@ -6,6 +6,9 @@ import type { Namespace } from '../types/core.ts';
 /** What the namespace controller must do before the object may go. */
 export const NAMESPACE_FINALIZER = 'kubernetes';
 
+/** NamespaceLifecycle's immortal namespaces. */
+const IMMORTAL = ['default', 'kube-public', 'kube-system'];
+
 export const namespaceKind: KindDefinition = defineKind<Namespace>({
   kind: 'Namespace',
   resource: 'namespaces',
@@ -39,6 +42,8 @@ export const namespaceKind: KindDefinition = defineKind<Namespace>({
   prepareForUpdate(namespace, old) {
     if (old.spec !== undefined) namespace.spec = old.spec;
   },
+  undeletable: ({ metadata }) =>
+    IMMORTAL.includes(metadata.name ?? '') ? 'this namespace may not be deleted' : undefined,
   markDeleted(namespace) {
     namespace.status = { ...namespace.status, phase: 'Terminating' };
   },

@@ -1,3 +1,4 @@
+import { equalJson } from '../json.ts';
 import { defineKind, type KindDefinition } from '../kind.ts';
 import { isDns1035Label } from '../names.ts';
 import { ageColumn, nameColumn, orNone } from '../table.ts';
@@ -113,7 +114,9 @@ function keepAllocations(spec: ServiceSpec, old: ServiceSpec): void {
     if (spec.clusterIP === undefined && (spec.clusterIPs ?? []).length === 0) {
       if (old.clusterIP !== undefined) spec.clusterIP = old.clusterIP;
       if (old.clusterIPs !== undefined) spec.clusterIPs = [...old.clusterIPs];
-    }
+    } else if (spec.clusterIP !== old.clusterIP && equalJson(spec.clusterIPs, old.clusterIPs))
+      // Only the old field was changed: the new one follows (NormalizeClusterIPs).
+      spec.clusterIPs = spec.clusterIP === undefined ? [] : [spec.clusterIP];
     if (spec.ipFamilies === undefined && old.ipFamilies !== undefined)
       spec.ipFamilies = [...old.ipFamilies];
     if (spec.ipFamilyPolicy === undefined && old.ipFamilyPolicy !== undefined)

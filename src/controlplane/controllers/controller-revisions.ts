@@ -9,6 +9,8 @@ import { contentHash } from './template-hash.ts';
 
 /** On pods and revisions: which template they are of. */
 export const REVISION_HASH_LABEL = 'controller-revision-hash';
+/** history.ControllerRevisionHashLabel: on the revisions of StatefulSets. */
+const STATEFUL_SET_HASH_LABEL = 'controller.kubernetes.io/hash';
 
 /** A DaemonSet or StatefulSet, as far as its history goes. */
 export interface RevisionOwner extends KubeObject {
@@ -50,7 +52,7 @@ export async function ensureRevision(
     metadata: {
       name: `${owner.metadata.name}-${hash}`,
       namespace: owner.metadata.namespace ?? '',
-      labels: { ...owner.spec.template.metadata?.labels, [REVISION_HASH_LABEL]: hash },
+      labels: { ...owner.spec.template.metadata?.labels, [hashLabelOf(owner)]: hash },
       annotations: { ...owner.metadata.annotations },
       ownerReferences: [controllerReference(owner)],
     },
@@ -61,7 +63,12 @@ export async function ensureRevision(
 }
 
 export function revisionHash(revision: ControllerRevision): string {
-  return revision.metadata.labels?.[REVISION_HASH_LABEL] ?? '';
+  const { labels } = revision.metadata;
+  return labels?.[REVISION_HASH_LABEL] ?? labels?.[STATEFUL_SET_HASH_LABEL] ?? '';
+}
+
+function hashLabelOf({ kind }: RevisionOwner): string {
+  return kind === 'StatefulSet' ? STATEFUL_SET_HASH_LABEL : REVISION_HASH_LABEL;
 }
 
 /** The template a revision keeps. */

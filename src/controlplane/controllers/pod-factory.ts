@@ -38,12 +38,8 @@ export class PodFactory {
   async create(owner: KubeObject, pod: Pod): Promise<Pod> {
     try {
       const created = await this.#client.resource('pods').create(pod);
-      this.#events.record(
-        owner,
-        'Normal',
-        'SuccessfulCreate',
-        `Created pod: ${created.metadata.name}`,
-      );
+      const done = eventText(owner, 'create', created.metadata.name ?? '');
+      this.#events.record(owner, 'Normal', 'SuccessfulCreate', done);
       return created;
     } catch (error) {
       const leaving =
@@ -66,7 +62,7 @@ export class PodFactory {
       await this.#client
         .resource('pods')
         .delete(name, namespace, { preconditions: uid === undefined ? {} : { uid } });
-      this.#events.record(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
+      this.#events.record(owner, 'Normal', 'SuccessfulDelete', eventText(owner, 'delete', name));
     } catch (error) {
       if (error instanceof ApiError && error.reason === 'NotFound') return;
       this.#events.record(
@@ -78,4 +74,11 @@ export class PodFactory {
       throw error;
     }
   }
+}
+
+/** StatefulSets have words of their own (pkg/controller/statefulset: recordPodEvent). */
+function eventText(owner: KubeObject, verb: 'create' | 'delete', pod: string): string {
+  if (owner.kind === 'StatefulSet')
+    return `${verb} Pod ${pod} in StatefulSet ${owner.metadata.name} successful`;
+  return `${verb === 'create' ? 'Created' : 'Deleted'} pod: ${pod}`;
 }

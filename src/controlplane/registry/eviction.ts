@@ -4,6 +4,7 @@ import type { Pod } from '../../api/types/core.ts';
 import type { PodDisruptionBudget } from '../../api/types/other.ts';
 import type { ApiRegistry } from './api-registry.ts';
 
+/** A budget that the controller has not looked at yet will be known soon; a spent one kubectl comes back to by itself. */
 const RETRY_AFTER_SECONDS = 10;
 
 /**
@@ -67,7 +68,11 @@ async function spend(
         status === undefined ||
         (status.observedGeneration ?? 0) < (live.metadata.generation ?? 0)
       )
-        throw tooMany(name, 'The disruption budget is still being processed by the server.');
+        throw tooMany(
+          name,
+          `The disruption budget ${name} is still being processed by the server.`,
+          RETRY_AFTER_SECONDS,
+        );
       if (status.disruptionsAllowed <= 0)
         throw tooMany(
           name,
@@ -79,7 +84,7 @@ async function spend(
   );
 }
 
-function tooMany(name: string, message: string): Error {
+function tooMany(name: string, message: string, retryAfterSeconds?: number): Error {
   return apiError(
     429,
     'TooManyRequests',
@@ -87,7 +92,7 @@ function tooMany(name: string, message: string): Error {
     {
       details: {
         name,
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
+        ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
         causes: [{ reason: 'DisruptionBudget', message }],
       },
     },

@@ -15,6 +15,7 @@ import {
   alreadyExists,
   badRequest,
   conflict,
+  forbidden,
   invalid,
   notFound,
   STALE_OBJECT,
@@ -306,6 +307,8 @@ export class ResourceRegistry {
     for (;;) {
       const current = this.get(name, namespace);
       this.#checkPreconditions(current, request.preconditions ?? {});
+      const why = this.kind.undeletable?.(current);
+      if (why !== undefined) throw forbidden(groupResource(this.kind), name, why);
       const marked = this.#markDeleted(current, request);
       const gone = isFinished(marked, this.kind);
       if (!gone && equalJson(marked, current)) return { object: current, gone: false };

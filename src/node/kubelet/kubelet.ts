@@ -57,6 +57,7 @@ export class Kubelet implements Resource {
   /** Begins to run pods. */
   start(): void {
     const { node } = this.#options;
+    this.#recordNode('Starting', 'Starting kubelet.');
     for (const state of GOOD_STATES)
       this.#recordNode(state, `Node ${node.name} status is now: ${state}`);
     this.#lifetime.defer(

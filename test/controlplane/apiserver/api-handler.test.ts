@@ -391,7 +391,7 @@ describe('pods', () => {
       body: {
         reason: 'TooManyRequests',
         message: "Cannot evict pod as it would violate the pod's disruption budget.",
-        details: { retryAfterSeconds: 10 },
+        details: { name: 'guard', causes: [{ reason: 'DisruptionBudget' }] },
       },
     });
   });
