@@ -1,11 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ApiClient } from './api-client.ts';
 import { freePort } from './free-port.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const MAIN = join(ROOT, 'dist/cli/main.js');
+
+/** USER_HZ is 100 on every Linux that Node runs on. */
+const MS_A_TICK = 10;
 
 /** A running `podwire apiserver` with its plain HTTP port. */
 export class RunningApiServer implements AsyncDisposable {
@@ -46,6 +50,13 @@ export class RunningApiServer implements AsyncDisposable {
       ]);
     }
     return running;
+  }
+
+  /** Processor time so far, of Linux's accounting. */
+  cpuMs(): number {
+    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * MS_A_TICK;
   }
 
   /** SIGKILL: nothing is written or said any more. */
