@@ -2,11 +2,11 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
-import type { ProxyModeName } from '../../src/proxy/proxy-mode.ts';
 import { endpoint } from '../services/objects.ts';
 import { ending, readAll, readBytes, until } from '../support/tcp.ts';
 import {
   backendsMet,
+  type ClusterSetting,
   CLUSTER_IP,
   greet,
   meet,
@@ -37,18 +37,18 @@ const ON_A = '127.244.200.10';
 const ON_B = '127.244.201.10';
 const NODE_PORT = 31_200;
 
-/** What clients of every proxy mode meet, over real sockets on fixed addresses. */
-export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void {
-  describe(`${mode} mode over real sockets`, () => {
+/** What clients of every proxy mode meet on every engine, over real sockets on fixed addresses. */
+export function proxyConformance(setting: ClusterSetting, traits: ModeTraits): void {
+  describe(`${setting.mode} mode on the engine ${setting.engine}`, () => {
     test('a ClusterIP leads to every endpoint', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A, ON_B] });
+      await using cluster = await startCluster(setting, { pods: [ON_A, ON_B] });
       await cluster.apply(web(), webSlice([endpoint(ON_A, 'a'), endpoint(ON_B, 'b')]));
       expect(await backendsMet(30, VIP)).toEqual([ON_A, ON_B]);
       expect(cluster.problems).toEqual([]);
     });
 
     test('endpoints see pods by their own address and strangers as the node they entered', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A] });
+      await using cluster = await startCluster(setting, { pods: [ON_A] });
       await cluster.apply(web(), webSlice([endpoint(ON_A, 'a')]));
       expect((await visit(VIP, STRANGER)).client).toBe(NODE_A);
       expect((await visit(VIP, NODE_B)).client).toBe(NODE_B);
@@ -57,13 +57,13 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('a pod that reaches itself through its Service sees the node', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A] });
+      await using cluster = await startCluster(setting, { pods: [ON_A] });
       await cluster.apply(web(), webSlice([endpoint(ON_A, 'a')]));
       expect((await visit(VIP, ON_A)).client).toBe(NODE_A);
     });
 
     test('a NodePort is open on every node, and on localhost where the mode says so', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A] });
+      await using cluster = await startCluster(setting, { pods: [ON_A] });
       const ports = [{ port: 8080, protocol: 'TCP' as const, nodePort: NODE_PORT }];
       await cluster.apply(web({ type: 'NodePort', ports }), webSlice([endpoint(ON_A, 'a')]));
       for (const address of [NODE_A, NODE_B])
@@ -78,7 +78,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('external and load balancer addresses lead to the endpoints', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A] });
+      await using cluster = await startCluster(setting, { pods: [ON_A] });
       const externalIPs = ['127.18.254.7'];
       const shape = { type: 'LoadBalancer' as const, externalIPs, ingress: ['127.18.254.8'] };
       await cluster.apply(web(shape), webSlice([endpoint(ON_A, 'a')]));
@@ -87,7 +87,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('without endpoints clients are refused, until there are some', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A] });
+      await using cluster = await startCluster(setting, { pods: [ON_A] });
       await cluster.apply(web());
       expect(await meet(VIP)).toBe(traits.relays ? 'fin' : 'ECONNREFUSED');
       await cluster.apply(webSlice([endpoint(ON_A, 'a')]));
@@ -99,13 +99,13 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('an endpoint that refuses refuses the client', async () => {
-      await using cluster = await startCluster(mode);
+      await using cluster = await startCluster(setting);
       await cluster.apply(web(), webSlice([endpoint(ON_A, 'a')]));
       expect(await meet(VIP)).toBe(traits.relays ? 'fin' : 'ECONNRESET');
     });
 
     test('session affinity keeps a client where it was, another may go elsewhere', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A, ON_B] });
+      await using cluster = await startCluster(setting, { pods: [ON_A, ON_B] });
       const sessionAffinity = 'ClientIP' as const;
       const slices = webSlice([endpoint(ON_A, 'a'), endpoint(ON_B, 'b')]);
       await cluster.apply(web({ sessionAffinity }), slices);
@@ -118,7 +118,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('internalTrafficPolicy Local keeps a client on the node it enters', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A, ON_B] });
+      await using cluster = await startCluster(setting, { pods: [ON_A, ON_B] });
       const internalTrafficPolicy = 'Local' as const;
       const both = webSlice([endpoint(ON_A, 'a'), endpoint(ON_B, 'b')]);
       await cluster.apply(web({ internalTrafficPolicy }), both);
@@ -131,7 +131,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('a terminating endpoint serves while nothing else does', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A, ON_B] });
+      await using cluster = await startCluster(setting, { pods: [ON_A, ON_B] });
       await cluster.apply(
         web(),
         webSlice([endpoint(ON_A, 'a', 'terminating'), endpoint(ON_B, 'b')]),
@@ -142,7 +142,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('half-close and reset are passed on', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A] });
+      await using cluster = await startCluster(setting, { pods: [ON_A] });
       await cluster.apply(web(), webSlice([endpoint(ON_A, 'a')]));
       const talker = await greet(VIP);
       talker.socket.end('last words');
@@ -155,7 +155,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('a slow reader gets everything', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A] });
+      await using cluster = await startCluster(setting, { pods: [ON_A] });
       await cluster.apply(web(), webSlice([endpoint(ON_A, 'a')]));
       const { socket } = await greet(VIP);
       const megabytes = 16;
@@ -170,7 +170,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('a live connection survives the changes of others and the loss of its endpoint', async () => {
-      await using cluster = await startCluster(mode, { pods: [ON_A, ON_B] });
+      await using cluster = await startCluster(setting, { pods: [ON_A, ON_B] });
       await cluster.apply(web(), webSlice([endpoint(ON_A, 'a')]));
       const { socket } = await greet(VIP);
       for (let change = 0; change < 40; change += 1) {
@@ -188,7 +188,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('datagrams of a client stay together until their endpoint stops serving', async () => {
-      await using cluster = await startCluster(mode, { udpPods: [ON_A, ON_B] });
+      await using cluster = await startCluster(setting, { udpPods: [ON_A, ON_B] });
       const udp = web({ ports: [{ port: 8080, protocol: 'UDP' }] });
       await cluster.apply(udp, webSlice([endpoint(ON_A, 'a')], 'UDP'));
       await using client = await UdpClient.bind(POD_OF_A);
@@ -206,7 +206,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
     });
 
     test('a check port tells load balancers where the endpoints are', async () => {
-      await using cluster = await startCluster(mode);
+      await using cluster = await startCluster(setting);
       const shape = {
         type: 'LoadBalancer' as const,
         externalTrafficPolicy: 'Local' as const,
@@ -229,7 +229,7 @@ export function proxyConformance(mode: ProxyModeName, traits: ModeTraits): void 
       squatter.listen(VIP.port, VIP.address);
       await once(squatter, 'listening');
       const clock = new ManualClock();
-      await using cluster = await startCluster(mode, { pods: [ON_A], clock });
+      await using cluster = await startCluster(setting, { pods: [ON_A], clock });
       const ports = [{ port: 8080, protocol: 'TCP' as const, nodePort: NODE_PORT }];
       await cluster.apply(web({ type: 'NodePort', ports }), webSlice([endpoint(ON_A, 'a')]));
       expect(cluster.problems).toMatchObject([

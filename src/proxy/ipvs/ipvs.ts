@@ -253,7 +253,7 @@ export class Ipvs implements Resource {
 
   async close(): Promise<void> {
     this.#services.close();
-    this.#timers.clear();
+    this.#timers.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -20,6 +20,7 @@ export class TimerHeap {
   readonly #heap: Expirable[] = [];
   #timer: Timer | undefined;
   #timerAtMs = Infinity;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,6 +28,7 @@ export class TimerHeap {
 
   /** Starts or moves the entry's timer. */
   restart(entry: Expirable, delayMs: number): void {
+    if (this.#closed) return;
     const deadline = this.#clock.now() + delayMs;
     entry.expiresAtMs = deadline;
     if (entry.heapIndex < 0) {
@@ -50,8 +52,12 @@ export class TimerHeap {
     this.#siftDown(last);
   }
 
-  /** Forgets all entries and leaves no timer with the clock. */
-  clear(): void {
+  /**
+   * Forgets all entries and takes no more. Connections that outlive their director still have it told how they end; a
+   * timer started then would keep the process from ending.
+   */
+  close(): void {
+    this.#closed = true;
     for (const entry of this.#heap) entry.heapIndex = -1;
     this.#heap.length = 0;
     this.#disarm();

@@ -8,8 +8,8 @@ import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { type Cidr, parseCidr } from '../../../src/base/ip.ts';
 import { seededRandom } from '../../../src/base/random.ts';
 import { directDialer } from '../../../src/proxy/dialer.ts';
-import { netTransport } from '../../../src/proxy/engine/net-transport.ts';
-import { StreamEngine } from '../../../src/proxy/engine/stream-engine.ts';
+import { createEngine, type EngineChoice } from '../../../src/proxy/engine/create-engine.ts';
+import type { Engine } from '../../../src/proxy/engine/engine.ts';
 import type { SocketAddress } from '../../../src/proxy/flow.ts';
 import { Ingress } from '../../../src/proxy/ingress.ts';
 import type { ListenProblem, Spot } from '../../../src/proxy/listen-problem.ts';
@@ -46,12 +46,17 @@ interface ClusterOptions {
   readonly clock?: Clock;
 }
 
+export interface ClusterSetting {
+  readonly mode: ProxyModeName;
+  readonly engine: EngineChoice;
+}
+
 /** A cluster whose nodes know of no Service yet. */
 export async function startCluster(
-  mode: ProxyModeName,
+  setting: ClusterSetting,
   options: ClusterOptions = {},
 ): Promise<ProxyCluster> {
-  const cluster = new ProxyCluster(mode, options.clock ?? systemClock);
+  const cluster = new ProxyCluster(setting, options.clock ?? systemClock);
   for (const address of options.pods ?? []) await cluster.startPod(address);
   for (const address of options.udpPods ?? []) await cluster.startUdpPod(address);
   return cluster;
@@ -63,12 +68,12 @@ class ProxyCluster implements AsyncDisposable {
   readonly #pods: (() => Promise<void>)[] = [];
   readonly problems: ListenProblem[] = [];
   readonly solved: Spot[] = [];
-  readonly engine: StreamEngine;
+  readonly engine: Engine;
   readonly ingress: Ingress;
   readonly proxiers: readonly Proxier[];
 
-  constructor(mode: ProxyModeName, clock: Clock) {
-    this.engine = new StreamEngine({ transport: netTransport, clock: systemClock });
+  constructor({ mode, engine }: ClusterSetting, clock: Clock) {
+    this.engine = createEngine({ choice: engine, clock: systemClock });
     const events: ListenerEvents = {
       problem: (problem) => this.problems.push(problem),
       solved: (spot) => this.solved.push(spot),

@@ -45,13 +45,17 @@ test('every entry fires once, exactly at the last deadline it was given', () => 
   );
 });
 
-test('clearing leaves no timer behind', () => {
+test('a closed heap fires nothing and leaves no timer behind, whatever is still asked of it', () => {
   const clock = new ManualClock();
   const heap = new TimerHeap(clock);
   let fired = 0;
-  const task = new HeapTask(() => (fired += 1));
-  heap.restart(task, 10);
-  heap.clear();
+  const before = new HeapTask(() => (fired += 1));
+  const after = new HeapTask(() => (fired += 1));
+  heap.restart(before, 10);
+  heap.close();
+  heap.restart(before, 20);
+  heap.restart(after, 20);
+  expect(clock.pending).toBe(0);
   clock.advance(100);
-  expect([fired, clock.pending, task.waiting]).toEqual([0, 0, false]);
+  expect([fired, before.waiting, after.waiting]).toEqual([0, false, false]);
 });
