@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { PodwireError } from '../../base/errors.ts';
 import { resetStream } from '../../base/reset-stream.ts';
 import type { EndHandler, StreamEnd } from './stream-end.ts';
 
@@ -102,6 +103,7 @@ export class DuplexEnd implements StreamEnd {
     if (event === 'close') this.#closed();
     else if (this.#dropped) return;
     else if (event === 'connect') this.#handler?.connected(this);
+    else if (this.#hasLostItsPeer()) this.#stream.destroy(resetByPeer());
     else this.#handler?.finished(this);
   }
 
@@ -113,11 +115,24 @@ export class DuplexEnd implements StreamEnd {
     this.#error ??= error;
   }
 
+  /**
+   * libuv takes a hang-up behind a piece of data for FIN, also when it was a reset: then nobody is at the other end any
+   * more. Node asks the kernel only for the names it was not asked for before, which are those of sockets we connected.
+   */
+  #hasLostItsPeer(): boolean {
+    const stream = this.#stream;
+    return stream instanceof Socket && !this.#finishing && stream.remoteAddress === undefined;
+  }
+
   #closed(): void {
     const orderly = this.#stream.readableEnded && this.#stream.writableFinished;
     const error = this.#error ?? (orderly ? undefined : new Error('closed without FIN'));
     this.#handler?.closed(this, this.#dropped ? undefined : error);
   }
+}
+
+function resetByPeer(): PodwireError {
+  return new PodwireError('ECONNRESET', 'read ECONNRESET');
 }
 
 function onConnect(this: EndStream): void {

@@ -1,7 +1,8 @@
+import { constants } from 'node:os';
 import { type ReadBuffers, SMALL_BYTES } from './read-buffers.ts';
 import { socketError } from './socket-error.ts';
 import type { EndHandler, StreamEnd } from './stream-end.ts';
-import type { TcpBinding, TcpHandle, WriteRequest } from './tcp-binding.ts';
+import type { PeerName, TcpBinding, TcpHandle, WriteRequest } from './tcp-binding.ts';
 
 const END = Symbol('end');
 /** libuv's code for FIN. */
@@ -10,6 +11,9 @@ const UV_EOF = -4095;
 const FULL_READS_TO_GROW = 2;
 /** Reads in a row that a small buffer would have held: the larger one goes back. */
 const SMALL_READS_TO_SHRINK = 32;
+
+/** Where names nobody wants are written. */
+const NOBODY: PeerName = {};
 
 type EndHandle = TcpHandle & { [END]?: HandleEnd };
 type EndRequest = { [END]?: HandleEnd };
@@ -37,7 +41,10 @@ export class HandleEnd implements StreamEnd {
   #write: WriteRequest | undefined;
   #shutdown: 'no' | 'under way' | 'done' = 'no';
   #resetAfterShutdown = false;
+  /** Since we sent FIN. */
+  #heardAfterShutdown = false;
   #finReceived = false;
+  #finDoubted = false;
   #closing = false;
   #closed = false;
   #error: Error | undefined;
@@ -114,11 +121,11 @@ export class HandleEnd implements StreamEnd {
     const result = binding.streamState[binding.readResultAt] ?? 0;
     if (this.#closing || result === 0) return undefined;
     if (result > 0) return this.#received(result);
-    if (result === UV_EOF) {
-      this.#finReceived = true;
-      this.#handler?.finished(this);
-      if (this.#shutdown === 'done') this.close();
-    } else this.fail(result, 'read');
+    if (result !== UV_EOF) this.fail(result, 'read');
+    else if (this.#shutdown === 'no' && this.#handle.getpeername(NOBODY) !== 0)
+      this.fail(-constants.errno.ECONNRESET, 'read');
+    else if (this.#heardAfterShutdown && !this.#finDoubted) this.#doubtFin();
+    else this.#finHeard();
     return undefined;
   }
 
@@ -155,8 +162,24 @@ export class HandleEnd implements StreamEnd {
     this.#handle.close(onClosed);
   }
 
+  #finHeard(): void {
+    this.#finReceived = true;
+    this.#handler?.finished(this);
+    if (this.#shutdown === 'done') this.close();
+  }
+
+  /**
+   * libuv takes a hang-up behind a piece of data for FIN, also when it was a reset. A socket we have not shut down has no
+   * peer any more then; of one we have, only reading again tells.
+   */
+  #doubtFin(): void {
+    this.#finDoubted = true;
+    this.#check(this.#handle.readStart(), 'read');
+  }
+
   #received(length: number): Uint8Array | undefined {
     const buffer = this.#buffer as Uint8Array;
+    if (this.#shutdown !== 'no') this.#heardAfterShutdown = true;
     let chunk = this.#chunk;
     if (chunk?.length !== length) {
       chunk = length === buffer.length ? buffer : buffer.subarray(0, length);

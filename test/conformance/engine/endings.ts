@@ -1,4 +1,5 @@
 // How both directions end: half-close, resets, kills, drains.
+import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import {
   dial,
@@ -45,6 +46,20 @@ export function endings(create: CreateEngine): void {
     expect(await end).toBe('ECONNRESET');
     await recorder.ended();
     expect(recorder.events).toEqual(['established', 'server-reset', 'closed']);
+  });
+
+  // libuv reports data and the reset behind it as data and FIN: the client would take a piece for the whole.
+  test('passes a reset on that comes right behind the last words', async () => {
+    await using server = await startServer();
+    await using pair = await connectPair(create, server);
+    const { client, backend, recorder } = pair;
+    client.resume();
+    backend.write('half of what I wanted to');
+    backend.resetAndDestroy();
+    await recorder.ended();
+    expect(recorder.events).toEqual(['established', 'server-reset', 'closed']);
+    expect(await answerTo(client)).not.toBe('silence');
+    client.destroy();
   });
 
   test('passes a reset of the client on as a reset', async () => {
@@ -106,5 +121,14 @@ export function endings(create: CreateEngine): void {
     expect(await ends).toEqual(['ECONNRESET', 'ECONNRESET']);
     await recorder.ended();
     expect(recorder.events).toEqual(['established', 'closed']);
+  });
+}
+
+/** What a word to the other side meets. A client hears of data and reset as of data and FIN; after a FIN it may talk on. */
+function answerTo(client: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    client.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    if (client.destroyed) resolve('destroyed');
+    else client.write('and?', () => setImmediate(() => resolve('silence')));
   });
 }
