@@ -1,20 +1,52 @@
 // Every proxy mode on every engine that works here.
-import { describe, test } from 'vitest';
+import { networkInterfaces } from 'node:os';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { errorCode, errorMessage } from '../../src/base/errors.ts';
-import { createEngine, ENGINE_CHOICES } from '../../src/proxy/engine/create-engine.ts';
+import {
+  createEngine,
+  ENGINE_CHOICES,
+  type EngineChoice,
+} from '../../src/proxy/engine/create-engine.ts';
 import type { ProxyModeName } from '../../src/proxy/proxy-mode.ts';
 import { type ModeTraits, proxyConformance } from '../conformance/proxy.ts';
+import { proxyIpv6Conformance } from '../conformance/proxy-ipv6.ts';
 
-const MODES: readonly [ProxyModeName, ModeTraits][] = [
-  ['iptables', { relays: false, localhostNodePorts: true, withoutLocal: 'silence' }],
-  ['nftables', { relays: false, localhostNodePorts: false, withoutLocal: 'silence' }],
-  ['ipvs', { relays: false, localhostNodePorts: false, withoutLocal: 'ECONNRESET' }],
-  ['userspace', { relays: true, localhostNodePorts: true, withoutLocal: '127.244.200.10' }],
-];
+const ENDPOINT_ELSEWHERE = '127.244.200.10';
+
+const MODES: Readonly<Record<ProxyModeName, ModeTraits>> = {
+  iptables: {
+    relays: false,
+    localhostNodePorts: true,
+    withoutLocal: 'silence',
+    outsiderWithoutLocal: 'silence',
+  },
+  nftables: {
+    relays: false,
+    localhostNodePorts: false,
+    withoutLocal: 'silence',
+    outsiderWithoutLocal: 'silence',
+  },
+  ipvs: {
+    relays: false,
+    localhostNodePorts: false,
+    withoutLocal: 'ECONNRESET',
+    outsiderWithoutLocal: ENDPOINT_ELSEWHERE,
+  },
+  userspace: {
+    relays: true,
+    localhostNodePorts: true,
+    withoutLocal: ENDPOINT_ELSEWHERE,
+    outsiderWithoutLocal: ENDPOINT_ELSEWHERE,
+  },
+};
+
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === '::1'),
+);
 
 /** Why an engine does not work here; undefined when it does. */
-async function refusal(choice: (typeof ENGINE_CHOICES)[number]): Promise<string | undefined> {
+async function refusal(choice: EngineChoice): Promise<string | undefined> {
   try {
     await createEngine({ choice, clock: systemClock })[Symbol.asyncDispose]();
     return undefined;
@@ -24,10 +56,22 @@ async function refusal(choice: (typeof ENGINE_CHOICES)[number]): Promise<string 
   }
 }
 
-for (const engine of ENGINE_CHOICES) {
-  if (engine === 'auto') continue;
-  const reason = await refusal(engine);
-  if (reason === undefined)
-    for (const [mode, traits] of MODES) proxyConformance({ mode, engine }, traits);
-  else describe(`engine ${engine}`, () => test.skip(reason, () => {}));
-}
+const engines = ENGINE_CHOICES.filter((choice) => choice !== 'auto');
+const refusals = new Map<EngineChoice, string | undefined>();
+for (const engine of engines) refusals.set(engine, await refusal(engine));
+
+describe.each(engines)('engine %s', (engine) => {
+  const reason = refusals.get(engine);
+  test('works here', ({ skip }) => {
+    skip(reason !== undefined, reason);
+    expect(reason).toBeUndefined();
+  });
+
+  describe.runIf(reason === undefined).each(Object.entries(MODES))('mode %s', (name, traits) => {
+    const mode = name as ProxyModeName;
+    proxyConformance({ mode, engine }, traits);
+    describe.runIf(hasIpv6)('over IPv6', () => {
+      proxyIpv6Conformance({ mode, engine }, traits);
+    });
+  });
+});

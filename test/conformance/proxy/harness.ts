@@ -32,12 +32,25 @@ export const CLUSTER_IP = '127.96.200.10';
 /** All endpoints of the suite. */
 export const BACKEND_PORT = 18_080;
 
-const NODES = [
-  { name: 'a', address: NODE_A, pods: '127.244.200.0/24' },
-  { name: 'b', address: NODE_B, pods: '127.244.201.0/24' },
+interface NodePlan {
+  readonly name: string;
+  readonly nodeIPs: readonly string[];
+  readonly podCIDRs: readonly string[];
+}
+
+const NODES: readonly NodePlan[] = [
+  { name: 'a', nodeIPs: [NODE_A], podCIDRs: ['127.244.200.0/24'] },
+  { name: 'b', nodeIPs: [NODE_B], podCIDRs: ['127.244.201.0/24'] },
+];
+
+/** Two endpoints on ::1, the only IPv6 address that is local everywhere: their ports tell them apart. */
+export const IPV6_ENDPOINTS = [
+  { address: '::1', port: 18_081 },
+  { address: '::1', port: 18_082 },
 ] as const;
 
 interface ClusterOptions {
+  readonly nodes?: readonly NodePlan[];
   /** Addresses of TCP backends: they greet with their address and their client's, then echo. */
   readonly pods?: readonly string[];
   /** Addresses of UDP backends: they answer each datagram so. */
@@ -56,9 +69,11 @@ export async function startCluster(
   setting: ClusterSetting,
   options: ClusterOptions = {},
 ): Promise<ProxyCluster> {
-  const cluster = new ProxyCluster(setting, options.clock ?? systemClock);
-  for (const address of options.pods ?? []) await cluster.startPod(address);
-  for (const address of options.udpPods ?? []) await cluster.startUdpPod(address);
+  const { clock = systemClock, nodes = NODES, pods = [], udpPods = [] } = options;
+  const cluster = new ProxyCluster(setting, nodes, clock);
+  for (const address of pods) await cluster.startPod({ address, port: BACKEND_PORT }, address);
+  for (const address of udpPods)
+    await cluster.startUdpPod({ address, port: BACKEND_PORT }, address);
   return cluster;
 }
 
@@ -72,16 +87,16 @@ class ProxyCluster implements AsyncDisposable {
   readonly ingress: Ingress;
   readonly proxiers: readonly Proxier[];
 
-  constructor({ mode, engine }: ClusterSetting, clock: Clock) {
+  constructor({ mode, engine }: ClusterSetting, nodes: readonly NodePlan[], clock: Clock) {
     this.engine = createEngine({ choice: engine, clock: systemClock });
     const events: ListenerEvents = {
       problem: (problem) => this.problems.push(problem),
       solved: (spot) => this.solved.push(spot),
     };
     this.ingress = new Ingress({ engine: this.engine, clock, events });
-    this.proxiers = NODES.map(({ name, address, pods }) => {
+    this.proxiers = nodes.map(({ name, nodeIPs, podCIDRs }) => {
       const context = nodeContext({
-        nodeIPs: [address],
+        nodeIPs,
         loopback: [cidr('127.0.0.1/32')],
         detectLocal: { mode: 'ClusterCIDR', cidrs: [cidr('127.244.0.0/16')] },
       });
@@ -91,7 +106,7 @@ class ProxyCluster implements AsyncDisposable {
         zone: '',
         mode: PROXY_MODES[mode]({ context, clock, random }),
         context,
-        podCIDRs: [cidr(pods)],
+        podCIDRs: podCIDRs.map(cidr),
         ingress: this.ingress,
         dialer: directDialer,
         clock: systemClock,
@@ -118,14 +133,15 @@ class ProxyCluster implements AsyncDisposable {
     await this.#synced();
   }
 
-  async startPod(address: string): Promise<void> {
+  /** Greets as `name`. */
+  async startPod({ address, port }: SocketAddress, name: string): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       this.sockets.push(socket);
       socket.on('error', () => {});
-      socket.write([address, socket.remoteAddress].join(' ').padEnd(GREETING_LENGTH));
+      socket.write([name, socket.remoteAddress].join(' ').padEnd(GREETING_LENGTH));
       socket.pipe(socket);
     });
-    server.listen(BACKEND_PORT, address);
+    server.listen(port, address);
     await once(server, 'listening');
     this.#pods.push(
       () =>
@@ -135,12 +151,12 @@ class ProxyCluster implements AsyncDisposable {
     );
   }
 
-  async startUdpPod(address: string): Promise<void> {
-    const socket = createSocket('udp4');
+  async startUdpPod({ address, port }: SocketAddress, name: string): Promise<void> {
+    const socket = createSocket(udpType(address));
     socket.on('message', (_message, sender) => {
-      socket.send(`${address} ${sender.address}`, sender.port, sender.address);
+      socket.send(`${name} ${sender.address}`, sender.port, sender.address);
     });
-    socket.bind(BACKEND_PORT, address);
+    socket.bind(port, address);
     await once(socket, 'listening');
     this.#pods.push(
       () =>
@@ -162,6 +178,10 @@ class ProxyCluster implements AsyncDisposable {
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     await Promise.all(this.proxiers.map((proxier) => proxier.settled()));
   }
+}
+
+function udpType(address: string): 'udp4' | 'udp6' {
+  return address.includes(':') ? 'udp6' : 'udp4';
 }
 
 function cidr(text: string): Cidr {
@@ -249,7 +269,7 @@ export class UdpClient implements AsyncDisposable {
   }
 
   static async bind(address: string): Promise<UdpClient> {
-    const socket = createSocket('udp4');
+    const socket = createSocket(udpType(address));
     socket.bind(0, address);
     await once(socket, 'listening');
     return new UdpClient(socket);
