@@ -26,7 +26,7 @@ describe('createEngine', () => {
 
   describe.each([
     ['no process.binding', undefined],
-    ['bindings that are refused', () => fail('No such binding')],
+    ['bindings that are refused', (): never => fail('No such binding')],
     ['bindings of another shape', () => ({ TCP: Object, constants: {} })],
   ])('on a Node with %s', (_, instead) => {
     afterEach(() => {
