@@ -53,7 +53,9 @@ export function peers(folder: string, childScript: string): readonly Peer[] {
     own('epoll'),
     own('handle'),
     own('net'),
-    own('iptables'),
+    own('iptables:uring'),
+    own('iptables:epoll'),
+    own('iptables:handle'),
   ];
 }
 

@@ -1,10 +1,14 @@
 // A forwarder of ours as a process of its own: node proxy-child.js ENGINE LISTEN_PORT BACKEND_PORT.
-// ENGINE is epoll, handle or net for the bare engine, or a proxy mode for everything around it.
+// ENGINE is the name of a bare engine, or MODE:ENGINE for a proxy mode, with everything around it, on that engine.
 import { systemClock } from '../../src/base/clock.ts';
 import { parseCidr } from '../../src/base/ip.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { directDialer } from '../../src/proxy/dialer.ts';
-import { createEngine } from '../../src/proxy/engine/create-engine.ts';
+import {
+  createEngine,
+  ENGINE_CHOICES,
+  type EngineChoice,
+} from '../../src/proxy/engine/create-engine.ts';
 import { Ingress } from '../../src/proxy/ingress.ts';
 import type { ListenerEvents } from '../../src/proxy/listener-table.ts';
 import { isProxyModeName, PROXY_MODES } from '../../src/proxy/modes/mode-table.ts';
@@ -15,17 +19,20 @@ import type { ProxyModeName } from '../../src/proxy/proxy-mode.ts';
 const ADDRESS = '127.0.0.1';
 const [name = 'handle', listenPort = '0', backendPort = '0'] = process.argv.slice(2);
 const ports = { listen: Number(listenPort), backend: Number(backendPort) };
+const [first = '', second] = name.split(':');
+const choice = ENGINE_CHOICES.find((known) => known === (second ?? first));
 
-if (isProxyModeName(name)) await serveService(name);
-else if (name === 'net' || name === 'handle' || name === 'epoll' || name === 'uring') {
-  const engine = createEngine({ clock: systemClock, choice: name, onFallback: console.error });
+if (choice === undefined) throw new Error(`no engine is called ${second ?? first}`);
+if (isProxyModeName(first)) await serveService(first, choice);
+else {
+  const engine = createEngine({ clock: systemClock, choice, onFallback: console.error });
   const route = { kind: 'dial', address: ADDRESS, port: ports.backend } as const;
   await engine.listen({ address: ADDRESS, port: ports.listen, route: () => route });
-} else throw new Error(`no engine or proxy mode is called ${name}`);
+}
 console.log('ready');
 
 /** One Service with one endpoint, seen from a client that is no pod: masqueraded as usual. */
-async function serveService(mode: ProxyModeName): Promise<void> {
+async function serveService(mode: ProxyModeName, engineChoice: EngineChoice): Promise<void> {
   const pods = parseCidr('127.244.0.0/24');
   const loopback = parseCidr('127.0.0.1/32');
   if (pods === undefined || loopback === undefined) throw new Error('constants must parse');
@@ -38,7 +45,11 @@ async function serveService(mode: ProxyModeName): Promise<void> {
     problem: ({ message }) => console.error(message),
     solved: () => {},
   };
-  const engine = createEngine({ clock: systemClock, onFallback: console.error });
+  const engine = createEngine({
+    clock: systemClock,
+    choice: engineChoice,
+    onFallback: console.error,
+  });
   const ingress = new Ingress({ engine, clock: systemClock, events });
   const proxier = new Proxier({
     nodeName: 'node',
