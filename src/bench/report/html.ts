@@ -1,41 +1,24 @@
-import { formatMargin, formatMetric, METRIC_INFO, metricInterval } from './metric-info.ts';
+import { type Agreement, agreements } from './agreement.ts';
+import { agreementTable, metricsTable } from './html-table.ts';
+import { METRIC_INFO } from './metric-info.ts';
 import { intervalDots } from './plots/interval-dots.ts';
 import { latencyCurves } from './plots/latency-curves.ts';
 import { loadHeatmap, mostOpenConnections } from './plots/load-heatmap.ts';
 import { overviewHeatmap } from './plots/overview-heatmap.ts';
+import { shareHeatmap } from './plots/share-heatmap.ts';
 import { escapeXml } from './plots/svg.ts';
 import { PAGE_SCRIPT, PAGE_STYLE } from './page-assets.ts';
-import type {
-  AlgorithmResult,
-  BenchResult,
-  MachineInfo,
-  Metric,
-  ScenarioResult,
-} from './result.ts';
-import { verdicts } from './verdict.ts';
+import type { BenchResult, MachineInfo, Metric, ScenarioResult } from './result.ts';
+import { verdicts, warnings } from './verdict.ts';
 
-const TABLE: readonly Metric[] = [
-  'meanMs',
-  'p50Ms',
-  'p90Ms',
-  'p99Ms',
-  'p999Ms',
-  'maxMs',
-  'failedShare',
-  'throughput',
-  'jain',
-  'variation',
-  'maxOverMean',
-  'connectionSpread',
-  'peakConnections',
-];
 /** Pictures of load over time, at most. */
-const MAX_HEATMAPS = 12;
+const MAX_HEATMAPS = 24;
 
 /** One file that needs nothing else: styles, script and pictures are inside. */
 export function htmlReport(result: BenchResult): string {
   const names = result.scenarios.map(({ scenario }) => scenario.name).join(', ');
   const several = result.scenarios.length > 1 ? overview(result) : '';
+  const compared = agreements(result).map(agreementSection);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -54,6 +37,7 @@ export function htmlReport(result: BenchResult): string {
 </header>
 <main>
 ${several}
+${compared.join('\n')}
 ${result.scenarios.map((scenario) => section(scenario, result)).join('\n')}
 </main>
 <footer>
@@ -79,8 +63,23 @@ function describe({ cpu, cores, memoryGiB, system, node, peers }: MachineInfo): 
   );
 }
 
-function overview(result: BenchResult): string {
+function agreementSection(agreement: Agreement): string {
   return `<section>
+<h2>${escapeXml(agreement.scenario)}: simulated and on real sockets</h2>
+${agreementTable(agreement)}
+</section>`;
+}
+
+function idOf({ scenario, engine }: ScenarioResult): string {
+  return escapeXml(`${scenario.name}-${engine}`);
+}
+
+function overview(result: BenchResult): string {
+  const links = result.scenarios.map(
+    (one) => `<a href="#${idOf(one)}">${escapeXml(one.scenario.name)}</a>`,
+  );
+  return `<section>
+<nav>${links.join(' ')}</nav>
 <h2>All scenarios</h2>
 <figure class="wide">${overviewHeatmap(result.scenarios, 'p99Ms')}
 <figcaption>p99 latency (ms). The darker, the more times the best of its row; full colour from 10 times on.
@@ -94,28 +93,33 @@ function section(scenario: ScenarioResult, result: BenchResult): string {
   const sentences = found(scenario)
     .map((sentence) => `<p>${escapeXml(sentence)}</p>`)
     .join('\n');
-  return `<section id="${escapeXml(name)}">
+  return `<section id="${idOf(scenario)}">
 <h2>${escapeXml(name)} <span class="engine">${scenario.engine}</span></h2>
 <p class="question">${escapeXml(question)}</p>
 <div class="verdict">${sentences}</div>
-<figure>${latencyCurves(scenario)}
+<figure class="wide">${latencyCurves(scenario)}
 <figcaption>Latency (ms, logarithmic) by percentile, all repetitions together. ${escapeXml(caption)}.</figcaption></figure>
 <div class="row">
 ${dots(scenario, ['p99Ms', 'connectionSpread', 'failedShare'], caption)}
 </div>
-${table(scenario)}
+${shares(scenario, caption)}
+${metricsTable(scenario)}
 ${loads(scenario, caption)}
 <p class="look"><b>What to look for.</b> ${escapeXml(lookFor)}</p>
 </section>`;
 }
 
-/** The verdicts, or why there are none. */
+/** The verdicts, or why there are none, and what to doubt. */
 function found(scenario: ScenarioResult): string[] {
   const sentences = verdicts(scenario);
-  if (sentences.length > 0) return sentences;
+  const said = sentences.length > 0 ? sentences : [whyNone(scenario)];
+  return [...said, ...warnings(scenario)];
+}
+
+function whyNone(scenario: ScenarioResult): string {
   return (scenario.algorithms[0]?.runs.length ?? 0) < 2
-    ? ['One repetition says nothing of the spread, so no winner is named; repeat with --seeds 3.']
-    : ['The confidence intervals overlap: no algorithm can be called better here.'];
+    ? 'One repetition says nothing of the spread, so no winner is named; repeat with --seeds 3.'
+    : 'The confidence intervals overlap: no algorithm can be called better here.';
 }
 
 function sampleSize(scenario: ScenarioResult): string {
@@ -138,33 +142,11 @@ function dots(scenario: ScenarioResult, metrics: readonly Metric[], caption: str
     .join('\n');
 }
 
-function table(scenario: ScenarioResult): string {
-  const metrics = scenario.scenario.events.length > 0 ? [...TABLE, 'movedShare' as const] : TABLE;
-  const cpu = scenario.algorithms.some((one) => one.cpuUsPerRequest !== undefined);
-  const head = metrics.map((metric) => {
-    const { label, unit, about } = METRIC_INFO[metric];
-    return `<th title="${escapeXml(about)}">${label}${unit === '' ? '' : ` <small>${unit}</small>`}</th>`;
-  });
-  const rows = scenario.algorithms.map((algorithm) => tableRow(algorithm, metrics, cpu));
-  return `<div class="scroll"><table>
-<thead><tr><th>algorithm</th>${head.join('')}<th title="chi-square of requests a pod over its degrees of freedom">χ²/df</th>${cpu ? '<th title="processor time of the proxy">CPU <small>µs/req</small></th>' : ''}</tr></thead>
-<tbody>
-${rows.join('\n')}
-</tbody></table></div>`;
-}
-
-function tableRow(algorithm: AlgorithmResult, metrics: readonly Metric[], cpu: boolean): string {
-  const cells = metrics.map((metric) => {
-    const interval = metricInterval(algorithm, metric);
-    return `<td title="${escapeXml(formatMargin(metric, interval))}">${formatMetric(metric, interval.mean)}</td>`;
-  });
-  const degrees = Math.max(1, algorithm.backends.length - 1);
-  const chi =
-    algorithm.runs.reduce((sum, run) => sum + run.fairness.chiSquare, 0) /
-    algorithm.runs.length /
-    degrees;
-  const cpuCell = cpu ? `<td>${algorithm.cpuUsPerRequest?.toFixed(0) ?? '–'}</td>` : '';
-  return `<tr data-series="${escapeXml(algorithm.name)}"><th>${escapeXml(algorithm.name)}</th>${cells.join('')}<td>${chi.toPrecision(3)}</td>${cpuCell}</tr>`;
+function shares(scenario: ScenarioResult, caption: string): string {
+  const picture = shareHeatmap(scenario);
+  if (picture === '') return '';
+  const note = `Where requests went: percent of all, mean of the repetitions; orange is more than the pod's share of the weights, blue is less. ${caption}.`;
+  return `<figure class="wide">${picture}<figcaption>${escapeXml(note)}</figcaption></figure>`;
 }
 
 function loads(scenario: ScenarioResult, caption: string): string {

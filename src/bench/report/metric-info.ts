@@ -16,7 +16,12 @@ export const METRIC_INFO: Readonly<Record<Metric, MetricInfo>> = {
   p99Ms: { label: 'p99', unit: 'ms', better: 'lower', about: '99th percentile of latency' },
   p999Ms: { label: 'p99.9', unit: 'ms', better: 'lower', about: '99.9th percentile of latency' },
   maxMs: { label: 'max', unit: 'ms', better: 'lower', about: 'longest latency' },
-  failedShare: { label: 'failed', unit: '%', better: 'lower', about: 'requests without an answer' },
+  failedShare: {
+    label: 'failed',
+    unit: '%',
+    better: 'lower',
+    about: 'share of requests without an answer',
+  },
   jain: { label: 'Jain', unit: '', better: 'higher', about: "Jain's index of requests a pod" },
   variation: {
     label: 'CV',

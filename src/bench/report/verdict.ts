@@ -12,7 +12,8 @@ const JUDGED: readonly Metric[] = ['p99Ms', 'failedShare', 'connectionSpread'];
 
 /**
  * Sentences that the figures bear out: one is only written when the confidence intervals of the first and
- * of the others separate. Points of reference are not judged, only named as the bound they are.
+ * of others separate, and it says of which ones they do not. Points of reference are not judged, only named as
+ * the bound they are.
  */
 export function verdicts(result: ScenarioResult): string[] {
   const judged = result.algorithms.filter(({ family }) => family !== 'reference');
@@ -37,23 +38,45 @@ export function warnings({ algorithms }: ScenarioResult): string[] {
 function verdictOn(metric: Metric, algorithms: readonly AlgorithmResult[]): string | undefined {
   const ranked = rank(metric, algorithms);
   const [best] = ranked;
-  if (best === undefined || ranked.length < 2) return undefined;
-  const rest = ranked.filter(({ interval }) => separate(interval, best.interval));
-  const tied = ranked.filter(({ interval }) => !separate(interval, best.interval));
-  const [next] = rest;
-  const worst = rest.at(-1);
-  if (next === undefined || worst === undefined) return undefined;
+  if (best === undefined) return undefined;
+  const separated = ranked.filter(({ interval }) => separate(interval, best.interval));
+  const [next] = separated;
+  if (next === undefined) return undefined;
+  const firstWorse = ranked.indexOf(next);
+  const tied = ranked.slice(0, firstWorse);
+  const unclear = ranked.slice(firstWorse).filter((one) => !separated.includes(one));
+  const sentence = unclear.length === 0 ? superlative : comparison;
+  return `${sentence(metric, tied, separated)}${proviso(unclear)}.`;
+}
+
+/** All others are worse for certain. */
+function superlative(metric: Metric, tied: readonly Ranked[], rest: readonly Ranked[]): string {
   const { about, better } = METRIC_INFO[metric];
   const extreme = better === 'lower' ? 'lowest' : 'highest';
-  const range =
+  const has = tied.length === 1 ? 'has' : 'have';
+  const apart = tied.length === 1 ? '' : ', and cannot be told apart';
+  const others =
     rest.length === 1
-      ? `${withUnit(metric, next)} with ${next.name}`
-      : `${withUnit(metric, next)} (${next.name}) to ${withUnit(metric, worst)} (${worst.name})`;
-  const subject =
-    tied.length === 1
-      ? `${best.name} has the ${extreme} ${about}, ${withUnit(metric, best)}`
-      : `${list(tied.map(({ name }) => name))} have the ${extreme} ${about}, ${rangeOf(metric, tied)}, and cannot be told apart`;
-  return `${subject}; the ${rest.length === 1 ? 'other has' : 'others have'} ${range}.`;
+      ? `the other has ${rangeOf(metric, rest)} with ${namesOf(rest)}`
+      : `the others have ${extremesOf(metric, rest)}`;
+  return `${namesOf(tied)} ${has} the ${extreme} ${about}, ${rangeOf(metric, tied)}${apart}; ${others}`;
+}
+
+/** Some are worse for certain, of others it cannot be said. */
+function comparison(metric: Metric, tied: readonly Ranked[], worse: readonly Ranked[]): string {
+  const { about, better } = METRIC_INFO[metric];
+  const has = tied.length === 1 ? 'has' : 'have';
+  const than =
+    worse.length === 1
+      ? `${namesOf(worse)} with ${rangeOf(metric, worse)}`
+      : `${namesOf(worse)} with ${extremesOf(metric, worse)}`;
+  return `${namesOf(tied)} ${has} a ${better} ${about}, ${rangeOf(metric, tied)}, than ${than}`;
+}
+
+function proviso(unclear: readonly Ranked[]): string {
+  if (unclear.length === 0) return '';
+  const vary = unclear.length === 1 ? 'varies' : 'vary';
+  return `; ${namesOf(unclear)} ${vary} too much between repetitions to be told apart from the first`;
 }
 
 /** The best first. */
@@ -83,7 +106,15 @@ function withUnit(metric: Metric, { interval }: Ranked): string {
   return `${formatMetric(metric, interval.mean)}${unit === '%' ? ' %' : unit === '' ? '' : ` ${unit}`}`;
 }
 
-function list(names: readonly string[]): string {
+/** From the best to the worst of several, with who that is. */
+function extremesOf(metric: Metric, ranked: readonly Ranked[]): string {
+  return [ranked[0], ranked.at(-1)]
+    .map((one) => (one === undefined ? '' : `${withUnit(metric, one)} (${one.name})`))
+    .join(' to ');
+}
+
+function namesOf(ranked: readonly Ranked[]): string {
+  const names = ranked.map(({ name }) => name);
   const last = names.at(-1) ?? '';
   return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`;
 }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compareResults, parseResult } from '../../../src/bench/report/compare.ts';
-import type { BenchResult } from '../../../src/bench/report/result.ts';
-import { verdicts } from '../../../src/bench/report/verdict.ts';
+import type { BenchResult, ScenarioResult } from '../../../src/bench/report/result.ts';
+import { verdicts, warnings } from '../../../src/bench/report/verdict.ts';
 import { reportFiles } from '../../../src/bench/report/write-report.ts';
 import { simulateScenarios } from '../../../src/bench/run/run-bench.ts';
 
@@ -102,12 +102,55 @@ describe('verdicts', () => {
     );
   });
 
+  /** Algorithms with these p99 in their repetitions, and all else alike. */
+  function withP99(values: Readonly<Record<string, readonly number[]>>): ScenarioResult {
+    const [scenario] = result.scenarios;
+    const [like] = scenario?.algorithms ?? [];
+    const [run] = like?.runs ?? [];
+    if (scenario === undefined || like === undefined || run === undefined)
+      throw new Error('no result');
+    const algorithms = Object.entries(values).map(([name, p99s]) => ({
+      ...like,
+      name,
+      runs: p99s.map((p99Ms) => ({
+        ...run,
+        metrics: { ...run.metrics, p99Ms, connectionSpread: 1, failedShare: 0 },
+      })),
+    }));
+    return { ...scenario, algorithms };
+  }
+
+  test('say of whom nothing can be said', () => {
+    const scenario = withP99({
+      a: [10, 10.1, 10.2],
+      b: [10.1, 10.2, 10.3],
+      c: [20, 20.1, 20.2],
+      wild: [5, 30, 80],
+    });
+    expect(verdicts(scenario)).toEqual([
+      'a and b have a lower 99th percentile of latency, 10.1 ms to 10.2 ms, than c with 20.1 ms; wild varies too much between repetitions to be told apart from the first.',
+    ]);
+  });
+
+  test('name no winner where nothing separates', () => {
+    expect(verdicts(withP99({ a: [10, 20, 30], b: [11, 21, 31] }))).toEqual([]);
+  });
+
   test('nothing is said of a single repetition', () => {
     const [scenario] = result.scenarios;
     if (scenario === undefined) throw new Error('no scenario');
     const algorithms = scenario.algorithms.map((one) => ({ ...one, runs: one.runs.slice(0, 1) }));
     expect(verdicts({ ...scenario, algorithms })).toEqual([]);
   });
+});
+
+test('a load generator that was late itself is told of', () => {
+  const [scenario] = result.scenarios;
+  if (scenario === undefined) throw new Error('no scenario');
+  expect(warnings(scenario)).toEqual([]);
+  const late = scenario.algorithms.map((one) => ({ ...one, lateP99Ms: 12 }));
+  expect(warnings({ ...scenario, algorithms: late })).toHaveLength(1);
+  expect(warnings({ ...scenario, algorithms: late })[0]).toContain('12.0 ms late');
 });
 
 describe('comparing', () => {

@@ -69,7 +69,7 @@ export function intervalDots(result: ScenarioResult, metric: Metric): string {
     ].join('');
   });
   const name = `${label}${unit === '' ? '' : ` (${unit})`}: ${about}`;
-  const heading = textElement(2, 12, unit === '' ? label : `${label} (${unit})`, {
+  const heading = textElement(2, 12, `${label} (${unit === '' ? 'ratio' : unit})`, {
     class: 'strong',
   });
   return svgDocument(

@@ -1,12 +1,20 @@
 import type { ScenarioResult } from '../result.ts';
 import { logScale, type Scale } from './scale.ts';
 import { spreadLabels } from './spread-labels.ts';
-import { element, escapeXml, round, seriesClass, svgDocument, textElement } from './svg.ts';
+import {
+  element,
+  escapeXml,
+  round,
+  SERIES_COLOURS,
+  seriesClass,
+  svgDocument,
+  textElement,
+} from './svg.ts';
 
 const WIDTH = 860;
 const HEIGHT = 380;
 const LEFT = 58;
-const RIGHT = WIDTH - 118;
+const RIGHT = WIDTH - 160;
 const TOP = 12;
 const BOTTOM = HEIGHT - 42;
 const LABEL_SPACING = 14;
@@ -94,15 +102,18 @@ function lines(result: ScenarioResult, y: Scale): string[] {
     const label = labels[index] ?? 0;
     const content = [
       element('polyline', { class: `line ${colour}`, points: points.join(' ') }, tip),
+      element('polyline', {
+        class: `line leader s${index % SERIES_COLOURS}`,
+        points: `${RIGHT},${round(ends[index] ?? 0)} ${RIGHT + 14},${round(label - 4)}`,
+      }),
       element('line', {
         class: `line ${colour}`,
-        'stroke-width': 1,
-        x1: RIGHT,
-        x2: RIGHT + 8,
-        y1: ends[index],
+        x1: RIGHT + 14,
+        x2: RIGHT + 36,
+        y1: label - 4,
         y2: label - 4,
       }),
-      textElement(RIGHT + 11, label, name),
+      textElement(RIGHT + 41, label, name),
     ];
     return element('g', { class: 'series', 'data-series': name }, content.join(''));
   });

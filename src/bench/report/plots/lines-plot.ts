@@ -1,11 +1,11 @@
 import { logScale } from './scale.ts';
 import { spreadLabels } from './spread-labels.ts';
-import { element, round, seriesClass, svgDocument, textElement } from './svg.ts';
+import { element, round, SERIES_COLOURS, seriesClass, svgDocument, textElement } from './svg.ts';
 
 const WIDTH = 640;
 const HEIGHT = 360;
 const LEFT = 64;
-const RIGHT = WIDTH - 110;
+const RIGHT = WIDTH - 130;
 const TOP = 14;
 const BOTTOM = HEIGHT - 44;
 const LABEL_SPACING = 14;
@@ -42,7 +42,18 @@ export function linesPlot({ title, x: xName, y: yName, curves }: LinesPlot): str
     const path = curve.points.map((point) => `${round(x.at(point.x))},${round(y.at(point.y))}`);
     return (
       element('polyline', { class: `line ${seriesClass(index)}`, points: path.join(' ') }) +
-      textElement(RIGHT + 8, labels[index] ?? 0, curve.name)
+      element('polyline', {
+        class: `line leader s${index % SERIES_COLOURS}`,
+        points: `${RIGHT},${round((ends[index] ?? 0) - 4)} ${RIGHT + 14},${round((labels[index] ?? 0) - 4)}`,
+      }) +
+      element('line', {
+        class: `line ${seriesClass(index)}`,
+        x1: RIGHT + 14,
+        x2: RIGHT + 36,
+        y1: (labels[index] ?? 0) - 4,
+        y2: (labels[index] ?? 0) - 4,
+      }) +
+      textElement(RIGHT + 41, labels[index] ?? 0, curve.name)
     );
   });
   const names = [

@@ -1,12 +1,13 @@
 import type { AlgorithmResult, BackendResult, ScenarioResult } from '../result.ts';
 import { linearScale } from './scale.ts';
-import { element, svgDocument, textElement } from './svg.ts';
+import { element, round, svgDocument, textElement } from './svg.ts';
 
 const WIDTH = 420;
 const LEFT = 70;
 const RIGHT = WIDTH - 8;
 const TOP = 26;
 const COLUMNS = 60;
+const SHADES = 16;
 const MAX_ROW = 14;
 const MAX_BODY = 220;
 
@@ -22,9 +23,6 @@ export function loadHeatmap(
   const bottom = TOP + rows.length * rowHeight;
   const seconds = ((algorithm.timeline?.intervalMs ?? 0) * (rows[0]?.length ?? 0)) / 1000;
   const x = linearScale(0, seconds, LEFT, RIGHT, 5);
-  const cells = rows.flatMap((row, index) =>
-    rowCells(row, TOP + index * rowHeight, rowHeight, most),
-  );
   const names = rowLabels(algorithm.backends, rowHeight);
   const ticks = x.ticks.map(({ value, label }) =>
     textElement(x.at(value), bottom + 14, label, { 'text-anchor': 'middle', class: 'muted' }),
@@ -32,13 +30,13 @@ export function loadHeatmap(
   const axis = textElement((LEFT + RIGHT) / 2, bottom + 28, 'time (s)', {
     'text-anchor': 'middle',
   });
-  const heading = textElement(2, 12, algorithm.name, { class: 'strong' });
+  const heading = textElement(2, 12, algorithm.name, { class: 'strong' }) + legend(most);
   const title = `Open connections at each pod over time with ${algorithm.name}, ${result.scenario.name}`;
   return svgDocument(
     WIDTH,
     bottom + 34,
     title,
-    [heading, ...names, ...cells, ...ticks, axis].join(''),
+    [heading, ...names, ...cells(rows, rowHeight, most), ...ticks, axis].join(''),
   );
 }
 
@@ -48,22 +46,58 @@ export function mostOpenConnections(result: ScenarioResult): number {
   return Math.max(1, ...rows.flatMap((row) => binned(row)));
 }
 
-function rowCells(row: readonly number[], y: number, height: number, most: number): string[] {
-  const width = (RIGHT - LEFT) / COLUMNS;
-  return binned(row).flatMap((open, column) =>
-    open === 0
-      ? []
-      : [
-          element('rect', {
-            class: 'f0',
-            'fill-opacity': (0.06 + 0.94 * Math.sqrt(open / most)).toFixed(2),
-            x: LEFT + column * width,
-            y,
-            width: width + 0.3,
-            height: height - 0.6,
-          }),
-        ],
+/** From none to the full colour, at the top right. */
+function legend(most: number): string {
+  const steps = 5;
+  const width = 12;
+  const from = RIGHT - 206;
+  const boxes = Array.from({ length: steps }, (_, step) =>
+    element('rect', {
+      class: 'f0',
+      'fill-opacity': opacityOf(((step + 1) * SHADES) / steps),
+      x: from + 18 + step * width,
+      y: 4,
+      width,
+      height: 9,
+    }),
   );
+  return [
+    textElement(from + 12, 12, '0', { 'text-anchor': 'end', class: 'muted' }),
+    ...boxes,
+    textElement(from + 24 + steps * width, 12, `${Math.round(most)} open connections`, {
+      class: 'muted',
+    }),
+  ].join('');
+}
+
+/** One path for each shade, with a box for each run of cells of that shade. */
+function cells(rows: readonly (readonly number[])[], rowHeight: number, most: number): string[] {
+  const boxes = new Map<number, string[]>();
+  const width = (RIGHT - LEFT) / COLUMNS;
+  for (const [index, row] of rows.entries()) {
+    const shades = binned(row).map((open) => (open === 0 ? 0 : shadeOf(open / most)));
+    for (let from = 0, to = 0; from < shades.length; from = to) {
+      const shade = shades[from] ?? 0;
+      while (to < shades.length && shades[to] === shade) to += 1;
+      if (shade === 0) continue;
+      const corner = `M${round(LEFT + from * width)} ${round(TOP + index * rowHeight)}`;
+      const across = round((to - from) * width);
+      const box = `${corner}h${across}v${round(rowHeight - 0.6)}h-${across}z`;
+      boxes.set(shade, [...(boxes.get(shade) ?? []), box]);
+    }
+  }
+  return [...boxes].map(([shade, paths]) =>
+    element('path', { class: 'f0', 'fill-opacity': opacityOf(shade), d: paths.join('') }),
+  );
+}
+
+/** 1..SHADES, by the root of the share, so that few are told from none. */
+function shadeOf(share: number): number {
+  return Math.max(1, Math.round(Math.sqrt(share) * SHADES));
+}
+
+function opacityOf(shade: number): string {
+  return (0.06 + (0.94 * shade) / SHADES).toFixed(2);
 }
 
 function binned(row: readonly number[]): number[] {

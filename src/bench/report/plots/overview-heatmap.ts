@@ -27,7 +27,8 @@ export function overviewHeatmap(scenarios: readonly ScenarioResult[], metric: Me
   );
   const { label, unit } = METRIC_INFO[metric];
   const title = `${label} in ${unit} by algorithm and scenario, coloured by the ratio to the best of the scenario`;
-  return svgDocument(width, height, title, [...columns, ...rows].join(''));
+  const heading = textElement(2, 12, `${label} (${unit})`, { class: 'strong' });
+  return svgDocument(width, height, title, [heading, ...columns, ...rows].join(''));
 }
 
 /** In the order of the registry, peers last, so that reports are laid out alike. */

@@ -34,13 +34,18 @@ export function round(value: number): string {
   return String(Math.round(value * 10) / 10);
 }
 
+/** Pictures are drawn small and shown larger, so that their texts have the size of a page's. */
+const SHOWN_SCALE = 1.25;
+
 /** A whole picture. `title` is what screen readers say. */
 export function svgDocument(width: number, height: number, title: string, content: string): string {
   return element(
     'svg',
     {
       xmlns: 'http://www.w3.org/2000/svg',
-      viewBox: `0 0 ${width} ${height}`,
+      width: width * SHOWN_SCALE,
+      height: height * SHOWN_SCALE,
+      viewBox: `0 0 ${round(width)} ${round(height)}`,
       role: 'img',
       'aria-label': title,
     },
@@ -76,13 +81,14 @@ export const PLOT_STYLE: string = [
   '.line{fill:none;stroke-width:2;stroke-linejoin:round}',
   '.strong{font-weight:600}',
   '.dashed{stroke-dasharray:6 3}',
+  '.leader{stroke-width:1;stroke-opacity:.55}',
   ...SERIES.flatMap((colour, index) => [
     `.s${index}{stroke:var(--s${index},${colour})}`,
     `.f${index}{fill:var(--s${index},${colour})}`,
   ]),
 ].join('');
 
-const SERIES_COLOURS = SERIES.length;
+export const SERIES_COLOURS: number = SERIES.length;
 
 /** The same names for a dark page. */
 export const DARK_COLOURS: string = [
