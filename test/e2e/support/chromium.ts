@@ -145,12 +145,12 @@ export class ChromiumPage implements AsyncDisposable {
   }
 
   #hear(message: Message): void {
-    const { id, method, params } = message;
+    const { id, method, params = {} } = message;
     if (id !== undefined) {
       this.#answers.get(id)?.(message);
       this.#answers.delete(id);
     } else if (method === 'Network.requestWillBeSent')
-      this.requested.push((params?.['request'] as { url: string }).url);
+      this.requested.push((params['request'] as { url: string }).url);
     else if (method === 'Runtime.exceptionThrown' || method === 'Log.entryAdded')
       this.complaints.push(JSON.stringify(params));
     else if (method === 'Runtime.consoleAPICalled') this.complaints.push(JSON.stringify(params));
