@@ -135,14 +135,31 @@ spec: { selector: { app: python }, ports: [{ port: 8000, targetPort: 8080 }] }
       expect(await curl(`http://${cluster.clusterIP('python')}:8000/`)).toContain(
         'Directory listing',
       );
-      expect(childrenOf(cluster.pid).length).toBe(2);
-      const children = childrenOf(cluster.pid);
+      const children = childrenOf(cluster.pid).filter((pid) => commandOf(pid) !== 'sh');
+      expect(children.length).toBe(2);
       expect(await cluster.stop('SIGTERM')).toBe(0);
       expect(children.filter(isRunning)).toEqual([]);
       up = undefined;
     },
   );
 });
+
+test('process pods end also where podwire is killed', async () => {
+  const cluster = await start('--nodes', '1', '-f', writeTemporary(ENDLESS));
+  const [sleeper] = childrenOf(cluster.pid).filter((pid) => commandOf(pid) === 'sleep');
+  expect(sleeper).toBeDefined();
+  await cluster.stop('SIGKILL');
+  up = undefined;
+  await expect.poll(() => isRunning(sleeper ?? 0), { timeout: 5_000 }).toBe(false);
+});
+
+const ENDLESS = `
+apiVersion: v1
+kind: Pod
+metadata: { name: endless, annotations: { podwire.io/runtime: process } }
+spec:
+  containers: [{ name: sleep, image: busybox, command: [sleep, '86400'] }]
+`;
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s ends it at once with 0, and it starts again at once',
@@ -203,6 +220,10 @@ function childrenOf(pid: number): number[] {
     .split(' ')
     .filter((word) => word !== '')
     .map(Number);
+}
+
+function commandOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 }
 
 function isRunning(pid: number): boolean {

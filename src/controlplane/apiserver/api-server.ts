@@ -3,6 +3,7 @@ import {
   createServer as createHttpServer,
   type IncomingMessage,
   type Server,
+  type ServerOptions,
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -23,10 +24,22 @@ import type { ApiRequest, ApiResponse } from './http-messages.ts';
 
 /** --max-resource-bytes of the real API server. */
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
-/** A client that takes longer to send its request, or reads nothing for so long, is cut off. */
-const REQUEST_TIMEOUT_MS = 60_000;
-const HEADERS_TIMEOUT_MS = 10_000;
-const STALLED_READER_MS = 30_000;
+
+/** How slow a client may be before it is cut off. */
+export interface Patience {
+  /** To send a request's headers. */
+  readonly headersMs: number;
+  /** To send a whole request. */
+  readonly requestMs: number;
+  /** To read something, while there is something to read. */
+  readonly stalledReaderMs: number;
+}
+
+const DEFAULT_PATIENCE: Patience = {
+  headersMs: 10_000,
+  requestMs: 60_000,
+  stalledReaderMs: 30_000,
+};
 
 export interface ListenAddress {
   readonly host: string;
@@ -45,6 +58,7 @@ export interface ApiServerOptions {
   readonly hostNames: readonly string[];
   /** Plain HTTP without a token; on a loopback address only. */
   readonly insecure?: ListenAddress | undefined;
+  readonly patience?: Patience | undefined;
 }
 
 /** The sockets of the API server: TLS, tokens, limits. Owns them; what is asked goes to the handler. */
@@ -71,15 +85,16 @@ export class ApiServer implements Resource {
     try {
       const front = new Front(options, lifetime.signal);
       const { serverKey, serverCertificate } = options.credentials;
+      const limits = timeouts(options.patience ?? DEFAULT_PATIENCE);
       const secure = createHttpsServer(
-        { key: serverKey, cert: serverCertificate, minVersion: 'TLSv1.2' },
+        { key: serverKey, cert: serverCertificate, minVersion: 'TLSv1.2', ...limits },
         (request, response) => front.accept(request, response, 'token'),
       );
       const port = await listen(secure, options.secure, lifetime);
       const url = `https://${formatHostPort(options.secure.host, port)}`;
       let insecureUrl: string | undefined;
       if (options.insecure !== undefined) {
-        const plain = createHttpServer((request, response) =>
+        const plain = createHttpServer(limits, (request, response) =>
           front.accept(request, response, 'open'),
         );
         const plainPort = await listen(plain, options.insecure, lifetime);
@@ -101,10 +116,17 @@ export class ApiServer implements Resource {
   }
 }
 
+/** Node looks for overdue requests every so often, by default only twice a minute. */
+function timeouts({ headersMs, requestMs }: Patience): ServerOptions {
+  return {
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: Math.ceil(headersMs / 4),
+    keepAliveTimeout: 90_000,
+  };
+}
+
 async function listen(server: Server, address: ListenAddress, lifetime: Lifetime): Promise<number> {
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.keepAliveTimeout = 90_000;
   try {
     server.listen({ host: address.host, port: address.port });
     await once(server, 'listening');
@@ -264,6 +286,7 @@ class Front {
 
   /** False when the client is gone or reads nothing: then its connection has been cut. */
   #drained(response: ServerResponse): Promise<boolean> {
+    const { stalledReaderMs } = this.#options.patience ?? DEFAULT_PATIENCE;
     return new Promise((resolve) => {
       const finish = (ok: boolean): void => {
         timer.cancel();
@@ -273,7 +296,7 @@ class Front {
       };
       const onDrain = (): void => finish(true);
       const onClose = (): void => finish(false);
-      const timer = this.#options.clock.setTimer(STALLED_READER_MS, () => {
+      const timer = this.#options.clock.setTimer(stalledReaderMs, () => {
         response.destroy();
         finish(false);
       });

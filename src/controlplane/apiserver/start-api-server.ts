@@ -6,7 +6,7 @@ import type { Random } from '../../base/random.ts';
 import type { ApiRegistry } from '../registry/api-registry.ts';
 import { advertise } from './advertise.ts';
 import { createApiHandler } from './api-handler.ts';
-import { ApiServer, type ListenAddress } from './api-server.ts';
+import { ApiServer, type ListenAddress, type Patience } from './api-server.ts';
 import { loadCredentials } from './credentials.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import type { AskNode, ForwardHttp, PodAccess } from './pod-access.ts';
@@ -21,6 +21,7 @@ export interface ApiServerConfig {
   readonly names?: readonly string[];
   readonly pods?: PodAccess;
   readonly forward?: ForwardHttp;
+  readonly patience?: Patience;
   readonly askNode?: AskNode;
 }
 
@@ -89,6 +90,7 @@ export async function startApiServer(
       credentials,
       hostNames,
       insecure: config.insecure,
+      patience: config.patience,
     }),
   );
   const { host, hostname, port } = new URL(server.url);

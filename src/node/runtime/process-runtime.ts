@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import { errorCode, errorMessage, PodwireError } from '../../base/errors.ts';
+import { ProcessWatchdog } from './process-watchdog.ts';
 import type { ContainerHandle, ContainerRuntime, ContainerSpec, ExitStatus } from './container.ts';
 
 const EXEC_OUTPUT_LIMIT_CHARS = 64 * 1024;
@@ -14,6 +15,7 @@ const OUTPUT_LINGER_MS = 1_000;
  */
 export class ProcessRuntime implements ContainerRuntime {
   readonly #clock: Clock;
+  readonly #watchdog = new ProcessWatchdog();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,14 +24,16 @@ export class ProcessRuntime implements ContainerRuntime {
   /** Codes: `ContainerCannotRun` when the program does not exist or may not be executed. */
   async start(spec: ContainerSpec): Promise<ContainerHandle> {
     const child = await spawned(spec, [...spec.command, ...spec.args]);
+    this.#watchdog.add(child.pid ?? 0);
     child.stdout
       ?.setEncoding('utf8')
       .on('data', (text: string) => spec.output.write('stdout', text));
     child.stderr
       ?.setEncoding('utf8')
       .on('data', (text: string) => spec.output.write('stderr', text));
-    const exited = this.#exit(child).then((status) => {
+    const exited = this.#exit(child).then(async (status) => {
       spec.output.end();
+      await this.#watchdog.remove(child.pid ?? 0);
       return status;
     });
     let stopping: Promise<void> | undefined;
