@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom } from '../../src/base/random.ts';
+import { answering } from './answering.ts';
 import { cpuSeconds, type DnsPeer, isInstalled, pinned, residentMib, startPeers } from './peers.ts';
 import { printScale } from './scale.ts';
 
@@ -37,7 +38,7 @@ async function comparePeers(): Promise<void> {
   const { peers, missing } = startPeers(folder, FIRST_PORT, names);
   if (missing.length > 0) print(`not installed: ${missing.join(', ')}`);
   try {
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    for (const { port } of peers) await answering(port, [...names.keys()][0] ?? '');
     for (const load of loads) compare(peers, load);
     for (const { name, processes } of peers)
       print(`memory ${name.padEnd(12)} ${residentMib(processes[0]?.pid ?? 0).toFixed(0)} MiB`);

@@ -11,15 +11,20 @@ import { queryFor } from '../../src/dns/message/message.ts';
 import { DnsServer } from '../../src/dns/server/dns-server.ts';
 import { MemoryDnsSource } from '../../src/dns/source/memory-source.ts';
 
-const SERVICES = 10_000;
+/** Answers should not care. */
+const SIZES = [100, 10_000];
 const ENDPOINTS = 5;
 const CHANGES = 2000;
 const COREFILE = '.:53 {\n kubernetes cluster.local in-addr.arpa\n loadbalance\n}\n';
 
 export async function printScale(print: (line: string) => void): Promise<void> {
-  print(`\n${SERVICES} headless Services with ${ENDPOINTS} endpoints each`);
+  for (const services of SIZES) await printSize(print, services);
+}
+
+async function printSize(print: (line: string) => void, services: number): Promise<void> {
+  print(`\n${services} headless Services with ${ENDPOINTS} endpoints each`);
   const source = new MemoryDnsSource();
-  fill(source);
+  fill(source, services);
   globalThis.gc?.();
   const before = process.memoryUsage().heapUsed;
   const startedAt = systemClock.now();
@@ -36,11 +41,11 @@ export async function printScale(print: (line: string) => void): Promise<void> {
   const readMs = systemClock.now() - startedAt;
   globalThis.gc?.();
   const bytes = process.memoryUsage().heapUsed - before;
-  const objects = 2 * SERVICES;
+  const objects = 2 * services;
   print(
-    `  read in ${readMs.toFixed(0)} ms, ${(bytes / objects).toFixed(0)} bytes of view for each object`,
+    `  read in ${readMs.toFixed(0)} ms; ${(bytes / 2 ** 20).toFixed(1)} MiB, ${(bytes / objects).toFixed(0)} bytes for each object`,
   );
-  await printChanges(print, server, source);
+  await printChanges(print, server, source, services);
   await server.close();
 }
 
@@ -48,6 +53,7 @@ async function printChanges(
   print: (line: string) => void,
   server: DnsServer,
   source: MemoryDnsSource,
+  services: number,
 ): Promise<void> {
   const socket = createSocket('udp4');
   const port = server.addresses[0]?.port ?? 0;
@@ -58,7 +64,7 @@ async function printChanges(
   const changed: number[] = [];
   const plain: number[] = [];
   for (let change = 0; change < CHANGES; change += 1) {
-    const index = random.below(SERVICES);
+    const index = random.below(services);
     await exchange(socket, index);
     const atPlain = systemClock.now();
     await exchange(socket, index);
@@ -92,9 +98,9 @@ function exchange(socket: Socket, index: number): Promise<Buffer> {
   });
 }
 
-function fill(source: MemoryDnsSource): void {
+function fill(source: MemoryDnsSource, services: number): void {
   source.set('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
-  for (let index = 0; index < SERVICES; index += 1) {
+  for (let index = 0; index < services; index += 1) {
     source.set('services', {
       apiVersion: 'v1',
       kind: 'Service',

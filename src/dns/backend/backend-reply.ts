@@ -1,9 +1,4 @@
-import {
-  resourceRecord,
-  replyTo,
-  type DnsMessage,
-  type ResourceRecord,
-} from '../message/message.ts';
+import { resourceRecord, type ResourceRecord } from '../message/message.ts';
 import { RecordType } from '../message/codes.ts';
 import { joinName } from '../message/name.ts';
 
@@ -32,13 +27,4 @@ export function soaRecord(parameters: SoaParameters): ResourceRecord {
     expireSeconds: EXPIRE_SECONDS,
     minimumSeconds,
   });
-}
-
-/** NXDOMAIN, NODATA or SERVFAIL with the zone's SOA in authority. */
-export function negativeReply(query: DnsMessage, rcode: number, soa: ResourceRecord): DnsMessage {
-  return replyTo(query, { rcode, authoritative: true, authorities: [soa] });
-}
-
-export function positiveReply(query: DnsMessage, parts: Partial<DnsMessage>): DnsMessage {
-  return replyTo(query, { authoritative: true, ...parts });
 }

@@ -1,7 +1,16 @@
 import { errorMessage } from '../../../base/errors.ts';
 import { isReverseName, foldName, joinName, matchingZone } from '../../message/name.ts';
 import type { Backend, BackendQuery, Found, LookupResult } from '../../backend/backend.ts';
-import { negativeReply, positiveReply, soaRecord } from '../../backend/backend-reply.ts';
+import {
+  backendQuery,
+  type BackendVoice,
+  existence,
+  foundOnly,
+  foundReply,
+  isApex,
+  negativeReply,
+} from '../../backend/backend-outcome.ts';
+import { soaRecord } from '../../backend/backend-reply.ts';
 import { hostKind, lookupWithChase } from '../../backend/lookup-addresses.ts';
 import { lookupCname, lookupMx, lookupPtr, lookupSrv } from '../../backend/lookup-targets.ts';
 import { Rcode, RecordType } from '../../message/codes.ts';
@@ -29,6 +38,7 @@ export class EtcdPlugin implements Plugin {
   readonly #backend: Backend;
   readonly #stubs: StubZones | undefined;
   readonly #serial: () => number;
+  readonly #voice: BackendVoice = { plugin: this.name, soa: (query) => this.#soa(query) };
 
   /** `serial` is the Unix time. */
   constructor(
@@ -50,20 +60,20 @@ export class EtcdPlugin implements Plugin {
   async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
     const stubbed = this.#stubs?.serve(request);
     if (stubbed !== undefined) return stubbed;
-    const matched = matchingZone(this.#options.zones, request.name);
-    if (matched === undefined) return next(request);
-    const { name, type } = request.question;
-    const zone = name.slice(name.length - matched.length);
-    const query: BackendQuery = { request, name, folded: request.name, type, zone };
+    const query = backendQuery(request, this.#options.zones);
+    if (query === undefined) return next(request);
     try {
       const result = await this.#answer(query);
-      if (result.kind === 'found') return this.#reply(query, result);
+      if (result.kind === 'found') return foundReply(this.#voice, query, result);
       const mayPass =
         matchingZone(this.#options.fallthrough?.zones ?? [], request.name) !== undefined;
-      return mayPass ? await next(request) : this.#negative(query, Rcode.NXDOMAIN);
+      return mayPass ? await next(request) : negativeReply(this.#voice, query, Rcode.NXDOMAIN);
     } catch (error) {
       // The store is out of reach: say so, with the zone's SOA.
-      return { ...this.#negative(query, Rcode.SERVFAIL), error: new Error(errorMessage(error)) };
+      return {
+        ...negativeReply(this.#voice, query, Rcode.SERVFAIL),
+        error: new Error(errorMessage(error)),
+      };
     }
   }
 
@@ -84,9 +94,11 @@ export class EtcdPlugin implements Plugin {
       case RecordType.SOA:
         return Promise.resolve(foundOnly([this.#soa(query)]));
       case RecordType.NS:
-        return isApex(query) ? this.#nameServers(query) : this.#existence(query);
+        return isApex(query) && !isReverseName(query.folded)
+          ? this.#nameServers(query)
+          : existence(this.#backend, query);
       default:
-        return this.#existence(query);
+        return existence(this.#backend, query);
     }
   }
 
@@ -99,11 +111,6 @@ export class EtcdPlugin implements Plugin {
     return found;
   }
 
-  async #existence(query: BackendQuery): Promise<LookupResult> {
-    const found = await this.#backend.find({ ...query, type: RecordType.A }, false);
-    return found === undefined ? { kind: 'missing' } : foundOnly([]);
-  }
-
   /** Servers live below `ns.dns.ZONE`, as addresses. */
   async #nameServers(query: BackendQuery): Promise<LookupResult> {
     const name = joinName('ns.dns', query.zone);
@@ -111,36 +118,14 @@ export class EtcdPlugin implements Plugin {
     if (found === undefined) return { kind: 'missing' };
     const servers = found.filter((entry) => hostKind(entry) !== 'name');
     const targets = new Map(servers.map((entry) => [entry.name, entry.ttlSeconds]));
-    return {
-      ...foundOnly(
-        [...targets].map(([target, ttl]) => nameRecord(query.name, RecordType.NS, ttl, target)),
-      ),
-      additionals: servers.map((entry) => addressRecord(entry.name, entry.ttlSeconds, entry.host)),
-    };
-  }
-
-  #reply(query: BackendQuery, found: Extract<LookupResult, { kind: 'found' }>): Outcome {
-    if (found.answers.length === 0) return this.#negative(query, Rcode.NOERROR);
-    const { answers, additionals, truncated } = found;
-    const message = positiveReply(query.request.message, { answers, additionals, truncated });
-    return { kind: 'reply', message, plugin: this.name };
-  }
-
-  #negative(query: BackendQuery, rcode: number): Extract<Outcome, { kind: 'reply' }> {
-    const message = negativeReply(query.request.message, rcode, this.#soa(query));
-    return { kind: 'reply', message, plugin: this.name };
+    return foundOnly(
+      [...targets].map(([target, ttl]) => nameRecord(query.name, RecordType.NS, ttl, target)),
+      servers.map((entry) => addressRecord(entry.name, entry.ttlSeconds, entry.host)),
+    );
   }
 
   #soa(query: BackendQuery): ResourceRecord {
     const serial = this.#serial();
     return soaRecord({ zone: query.zone, serial, minimumSeconds: SOA_SECONDS });
   }
-}
-
-function isApex(query: BackendQuery): boolean {
-  return query.folded === foldName(query.zone) && !isReverseName(query.folded);
-}
-
-function foundOnly(answers: readonly ResourceRecord[]): Extract<LookupResult, { kind: 'found' }> {
-  return { kind: 'found', answers, additionals: [], truncated: false };
 }

@@ -1,13 +1,19 @@
 import type { Backend, BackendQuery, LookupResult } from '../../backend/backend.ts';
+import {
+  backendQuery,
+  type BackendVoice,
+  foundOnly,
+  foundReply,
+  isApex,
+  negativeReply,
+} from '../../backend/backend-outcome.ts';
 import { lookupWithChase } from '../../backend/lookup-addresses.ts';
 import { lookupPtr, lookupSrv } from '../../backend/lookup-targets.ts';
 import { Rcode, RecordType } from '../../message/codes.ts';
 import {
   addressRecord,
   nameRecord,
-  replyTo,
   resourceRecord,
-  type DnsMessage,
   type ResourceRecord,
 } from '../../message/message.ts';
 import {
@@ -44,24 +50,21 @@ export class K8sExternalPlugin implements Plugin {
   }
 
   async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
-    const matched = matchingZone(this.#options.zones, request.name);
+    const query = backendQuery(request, this.#options.zones);
     const source = this.#source();
-    if (matched === undefined || source === undefined) return next(request);
-    const { name, type } = request.question;
-    const zone = name.slice(name.length - matched.length);
-    const query: BackendQuery = { request, name, folded: request.name, type, zone };
-    if (!source.synced) return this.#negative(query, source, Rcode.SERVFAIL);
-    if (request.name === matched) return this.#apex(query, source);
-    if (isSubdomain(joinName(this.#options.apex, matched), request.name))
-      return this.#belowApex(query, source);
+    if (query === undefined || source === undefined) return next(request);
+    const voice: BackendVoice = { plugin: this.name, soa: () => this.#soa(query, source) };
+    if (!source.synced) return negativeReply(voice, query, Rcode.SERVFAIL);
+    if (isApex(query)) return this.#apex(query, voice);
+    if (isSubdomain(joinName(this.#options.apex, foldName(query.zone)), request.name))
+      return this.#belowApex(query, voice);
     const result = await this.#answer(query, source);
     if (result.kind === 'missing') {
       const mayPass =
         matchingZone(this.#options.fallthrough?.zones ?? [], request.name) !== undefined;
-      return mayPass ? next(request) : this.#negative(query, source, Rcode.NXDOMAIN);
+      return mayPass ? next(request) : negativeReply(voice, query, Rcode.NXDOMAIN);
     }
-    if (result.answers.length === 0) return this.#negative(query, source, Rcode.NOERROR);
-    return this.#reply(request, result);
+    return foundReply(voice, query, result);
   }
 
   async #answer(query: BackendQuery, source: ExternalSource): Promise<LookupResult> {
@@ -76,9 +79,7 @@ export class K8sExternalPlugin implements Plugin {
         return lookupPtr(backend, query);
       default: {
         const found = await backend.find(query, false);
-        return found === undefined
-          ? { kind: 'missing' }
-          : { kind: 'found', answers: [], additionals: [], truncated: false };
+        return found === undefined ? { kind: 'missing' } : foundOnly([]);
       }
     }
   }
@@ -104,29 +105,23 @@ export class K8sExternalPlugin implements Plugin {
     };
   }
 
-  #apex(query: BackendQuery, source: ExternalSource): Outcome {
-    const { request } = query;
+  #apex(query: BackendQuery, voice: BackendVoice): Outcome {
     if (query.type === RecordType.SOA)
-      return this.#reply(request, { answers: [this.#soa(query, source)] });
-    if (query.type !== RecordType.NS) return this.#negative(query, source, Rcode.NOERROR);
-    const { ttlSeconds } = this.#options;
+      return foundReply(voice, query, foundOnly([voice.soa(query)]));
+    if (query.type !== RecordType.NS) return negativeReply(voice, query, Rcode.NOERROR);
     const server = this.#serverName(query.zone);
-    return this.#reply(request, {
-      answers: [nameRecord(query.name, RecordType.NS, ttlSeconds, server)],
-      additionals: this.#serverAddresses(server),
-    });
+    const answer = nameRecord(query.name, RecordType.NS, this.#options.ttlSeconds, server);
+    return foundReply(voice, query, foundOnly([answer], this.#serverAddresses(server)));
   }
 
   /** Only `ns1` lives there. */
-  #belowApex(query: BackendQuery, source: ExternalSource): Outcome {
-    const { folded, type } = query;
+  #belowApex(query: BackendQuery, voice: BackendVoice): Outcome {
     const zone = foldName(query.zone);
-    if (folded === joinName(this.#options.apex, zone))
-      return this.#negative(query, source, Rcode.NOERROR);
-    if (folded !== this.#serverName(zone)) return this.#negative(query, source, Rcode.NXDOMAIN);
-    const answers = this.#serverAddresses(query.name).filter((entry) => entry.type === type);
-    if (answers.length === 0) return this.#negative(query, source, Rcode.NOERROR);
-    return this.#reply(query.request, { answers });
+    if (query.folded === joinName(this.#options.apex, zone))
+      return negativeReply(voice, query, Rcode.NOERROR);
+    if (query.folded !== this.#serverName(zone)) return negativeReply(voice, query, Rcode.NXDOMAIN);
+    const addresses = this.#serverAddresses(query.name);
+    return foundReply(voice, query, foundOnly(addresses.filter(({ type }) => type === query.type)));
   }
 
   #serverName(zone: string): string {
@@ -136,26 +131,6 @@ export class K8sExternalPlugin implements Plugin {
   #serverAddresses(name: string): ResourceRecord[] {
     const { localAddresses, ttlSeconds } = this.#options;
     return localAddresses.map((address) => addressRecord(name, ttlSeconds, address));
-  }
-
-  #reply(request: DnsRequest, parts: Partial<DnsMessage>): Outcome {
-    const { answers = [], additionals = [], truncated = false } = parts;
-    const message = replyTo(request.message, {
-      authoritative: true,
-      truncated,
-      answers,
-      additionals,
-    });
-    return { kind: 'reply', message, plugin: this.name };
-  }
-
-  #negative(query: BackendQuery, source: ExternalSource, rcode: number): Outcome {
-    const message = replyTo(query.request.message, {
-      authoritative: true,
-      rcode,
-      authorities: [this.#soa(query, source)],
-    });
-    return { kind: 'reply', message, plugin: this.name };
   }
 
   #soa({ zone }: BackendQuery, source: ExternalSource): ResourceRecord {

@@ -1,5 +1,14 @@
 import type { Backend, BackendQuery, LookupResult } from '../../backend/backend.ts';
-import { negativeReply, positiveReply, soaRecord } from '../../backend/backend-reply.ts';
+import {
+  backendQuery,
+  type BackendVoice,
+  existence,
+  foundOnly,
+  foundReply,
+  isApex,
+  negativeReply,
+} from '../../backend/backend-outcome.ts';
+import { soaRecord } from '../../backend/backend-reply.ts';
 import { lookupWithChase } from '../../backend/lookup-addresses.ts';
 import { lookupCname, lookupMx, lookupPtr, lookupSrv } from '../../backend/lookup-targets.ts';
 import { Rcode, RecordType } from '../../message/codes.ts';
@@ -22,6 +31,7 @@ export class KubernetesPlugin implements Plugin {
   readonly #lookup: Lookup;
   readonly #isSynced: () => boolean;
   readonly #backend: Backend;
+  readonly #voice: BackendVoice = { plugin: this.name, soa: (query) => this.#soa(query) };
 
   constructor(lookup: Lookup, isSynced: () => boolean) {
     this.#lookup = lookup;
@@ -34,17 +44,14 @@ export class KubernetesPlugin implements Plugin {
   }
 
   async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
-    const matched = matchingZone(this.#lookup.options.zones, request.name);
-    if (matched === undefined) return next(request);
-    const { name, type } = request.question;
-    const zone = name.slice(name.length - matched.length);
-    if (type === RecordType.AXFR || type === RecordType.IXFR)
+    const query = backendQuery(request, this.#lookup.options.zones);
+    if (query === undefined) return next(request);
+    if (query.type === RecordType.AXFR || query.type === RecordType.IXFR)
       return { kind: 'rcode', rcode: Rcode.REFUSED };
-    const query: BackendQuery = { request, name, folded: request.name, type, zone };
     const result = await this.#answer(query);
     if (result.kind === 'missing') return this.#missing(query, next);
     request.reuse.allow();
-    return this.#reply(request.message, query, result);
+    return foundReply(this.#voice, query, result);
   }
 
   async #answer(query: BackendQuery): Promise<LookupResult> {
@@ -66,9 +73,9 @@ export class KubernetesPlugin implements Plugin {
         // Below the apex always NODATA, even for names that do not exist.
         return foundOnly(isApex(query) ? [this.#soa(query)] : []);
       case RecordType.NS:
-        return isApex(query) ? this.#nameServers(query) : this.#existence(query);
+        return isApex(query) ? this.#nameServers(query) : existence(this.#backend, query);
       default:
-        return this.#existence(query);
+        return existence(this.#backend, query);
     }
   }
 
@@ -77,13 +84,7 @@ export class KubernetesPlugin implements Plugin {
     const version = joinName('dns-version', foldName(query.zone));
     return query.folded === version
       ? lookupWithChase(this.#backend, query)
-      : this.#existence(query);
-  }
-
-  /** Tells NODATA from NXDOMAIN for types that Kubernetes has nothing for. */
-  async #existence(query: BackendQuery): Promise<LookupResult> {
-    const found = await this.#backend.find({ ...query, type: RecordType.A }, false);
-    return found === undefined ? { kind: 'missing' } : foundOnly([]);
+      : existence(this.#backend, query);
   }
 
   #nameServers(query: BackendQuery): LookupResult {
@@ -91,12 +92,10 @@ export class KubernetesPlugin implements Plugin {
     const servers = nameServerAddresses(this.#lookup, query.zone);
     query.request.reuse.refuse();
     const names = [...new Set(servers.map((server) => server.name))];
-    return {
-      ...foundOnly(
-        names.map((target) => nameRecord(query.name, RecordType.NS, ttlSeconds, target)),
-      ),
-      additionals: servers.map((server) => addressRecord(server.name, ttlSeconds, server.address)),
-    };
+    return foundOnly(
+      names.map((target) => nameRecord(query.name, RecordType.NS, ttlSeconds, target)),
+      servers.map((server) => addressRecord(server.name, ttlSeconds, server.address)),
+    );
   }
 
   async #missing(query: BackendQuery, next: Handler): Promise<Outcome> {
@@ -111,21 +110,7 @@ export class KubernetesPlugin implements Plugin {
         what: 'the Kubernetes API has not been read fully yet',
       });
     const rcode = synced ? Rcode.NXDOMAIN : Rcode.SERVFAIL;
-    const message = negativeReply(request.message, rcode, this.#soa(query));
-    return { kind: 'reply', message, plugin: this.name };
-  }
-
-  #reply(
-    message: DnsMessage,
-    query: BackendQuery,
-    found: Extract<LookupResult, { kind: 'found' }>,
-  ): Outcome {
-    const { answers, additionals, truncated } = found;
-    const reply =
-      answers.length === 0
-        ? negativeReply(message, Rcode.NOERROR, this.#soa(query))
-        : positiveReply(message, { answers, additionals, truncated });
-    return { kind: 'reply', message: reply, plugin: this.name };
+    return negativeReply(this.#voice, query, rcode);
   }
 
   #soa(query: BackendQuery): ResourceRecord {
@@ -143,12 +128,4 @@ export class KubernetesPlugin implements Plugin {
 function resolveOutside(query: BackendQuery, name: string, type: number): Promise<DnsMessage> {
   query.request.reuse.refuse();
   return query.request.lookup(name, type);
-}
-
-function isApex(query: BackendQuery): boolean {
-  return query.folded === foldName(query.zone);
-}
-
-function foundOnly(answers: readonly ResourceRecord[]): Extract<LookupResult, { kind: 'found' }> {
-  return { kind: 'found', answers, additionals: [], truncated: false };
 }
