@@ -2,6 +2,7 @@
 import { Resolver } from 'node:dns/promises';
 import { expect, test } from 'vitest';
 import { ApiCluster } from './support/api-cluster.ts';
+import { PacedLoad } from './support/paced-load.ts';
 import { SteadyLoad } from './support/steady-load.ts';
 
 const MANIFEST = `
@@ -49,13 +50,13 @@ test('its pods leave endpoints, DNS and proxies, and come up elsewhere', async (
   resolver.setServers([`127.0.0.1:${cluster.dnsPort}`]);
   const inDns = () => resolver.resolve4('pods.default.svc.cluster.local');
   const { spec } = await cluster.service('web');
-  await using load = new SteadyLoad([`http://${spec.clusterIP}/`], { clients: 8 });
+  const url = `http://${spec.clusterIP}/`;
+  await using load = new PacedLoad(url, 20);
   const lost = (await cluster.pods('app=web')).filter((pod) => pod.spec.nodeName === 'node-3');
   expect(lost.length).toBe(2);
   const isFree = (addresses: readonly string[]) =>
     lost.every(({ status }) => !addresses.includes(status?.podIP ?? ''));
-  const begin = load.requests;
-  await cluster.until(async () => load.requests > begin + 100);
+  await cluster.until(async () => load.answered > 50);
 
   expect((await cluster.node('stop', 'node-3')).stdout.trim()).toBe('node-3 is stopped');
   const lostAtMs = load.nowMs;
@@ -77,13 +78,15 @@ test('its pods leave endpoints, DNS and proxies, and come up elsewhere', async (
   );
   expect(running.map((pod) => pod.spec.nodeName)).not.toContain('node-3');
 
-  // Whoever met a lost pod has heard of it by now; requests that begin later do not.
-  const goal = load.requests + 300;
-  await cluster.until(async () => load.requests > goal);
-  const { failures, lastAnswerMs } = await load.stop();
-  for (const { metadata } of lost)
-    expect(lastAnswerMs.get(metadata.name ?? '')).toBeLessThan(lostAtMs);
-  const lastFailure = Math.max(0, ...failures.map(({ begunMs }) => begunMs - lostAtMs));
+  // Everybody who asks from now on is answered, by a pod that runs.
+  const followedAtMs = load.nowMs;
+  await cluster.until(async () => load.nowMs > followedAtMs + 2000);
+  const answers = (await load.stop()).filter(({ begunMs }) => begunMs > lostAtMs);
+  const names = new Set(lost.map(({ metadata }) => metadata.name));
+  expect(answers.filter(({ pod }) => names.has(pod))).toEqual([]);
+  const unanswered = answers.filter(({ pod }) => pod === undefined);
+  expect(unanswered.length).toBeGreaterThan(0);
+  const lastFailure = Math.max(...unanswered.map(({ begunMs }) => begunMs)) - lostAtMs;
   const timesMs = {
     'last request that met a lost pod': Math.round(lastFailure),
     'out of the endpoints': endpoints,
@@ -106,7 +109,7 @@ test('its pods leave endpoints, DNS and proxies, and come up elsewhere', async (
   await cluster.untilRolledOut('web');
   const nodes = (await cluster.pods('app=web')).map((pod) => pod.spec.nodeName);
   expect(nodes.filter((name) => name === 'node-3').length).toBeGreaterThan(2);
-  await using again = new SteadyLoad([`http://${spec.clusterIP}/`], { clients: 8 });
+  await using again = new SteadyLoad([url], { clients: 8 });
   await cluster.until(async () => again.requests > 300);
   const report = await again.stop();
   expect(report.failures).toEqual([]);

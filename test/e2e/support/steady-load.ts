@@ -62,31 +62,32 @@ export class SteadyLoad implements AsyncDisposable {
   async #run(url: string, agent: Agent): Promise<void> {
     while (!this.#stopped) {
       const begunMs = Math.round(this.nowMs);
-      const outcome = await this.#ask(url, agent);
+      const outcome = await askOnce(url, agent);
       this.#requests += 1;
       if (outcome.kind === 'answer') this.#lastAnswerMs.set(outcome.pod, this.nowMs);
       else this.#failures.push({ begunMs, what: outcome.what });
     }
   }
+}
 
-  #ask(
-    url: string,
-    agent: Agent,
-  ): Promise<{ kind: 'answer'; pod: string } | { kind: 'failure'; what: string }> {
-    return new Promise((settle) => {
-      const outgoing = request(url, { agent, timeout: TIMEOUT_MS }, (response) => {
-        const pod = String(response.headers['x-pod-name'] ?? '');
-        response.resume();
-        response.once('error', ({ message }) => settle({ kind: 'failure', what: message }));
-        response.once('end', () =>
-          response.statusCode === 200
-            ? settle({ kind: 'answer', pod })
-            : settle({ kind: 'failure', what: `status ${response.statusCode}` }),
-        );
-      });
-      outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
-      outgoing.once('error', ({ message }) => settle({ kind: 'failure', what: message }));
-      outgoing.end();
+/** One request to its end; who answered, or what went wrong. */
+export function askOnce(
+  url: string,
+  agent: Agent,
+): Promise<{ kind: 'answer'; pod: string } | { kind: 'failure'; what: string }> {
+  return new Promise((settle) => {
+    const outgoing = request(url, { agent, timeout: TIMEOUT_MS }, (response) => {
+      const pod = String(response.headers['x-pod-name'] ?? '');
+      response.resume();
+      response.once('error', ({ message }) => settle({ kind: 'failure', what: message }));
+      response.once('end', () =>
+        response.statusCode === 200
+          ? settle({ kind: 'answer', pod })
+          : settle({ kind: 'failure', what: `status ${response.statusCode}` }),
+      );
     });
-  }
+    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
+    outgoing.once('error', ({ message }) => settle({ kind: 'failure', what: message }));
+    outgoing.end();
+  });
 }
