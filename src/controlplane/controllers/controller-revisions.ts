@@ -62,8 +62,9 @@ export async function ensureRevision(
   return client.resource('controllerrevisions').create(revision);
 }
 
-export function revisionHash(revision: ControllerRevision): string {
-  const { labels } = revision.metadata;
+/** Of a revision, or of the one that a pod is of. */
+export function revisionHash({ metadata }: KubeObject): string {
+  const { labels } = metadata;
   return labels?.[REVISION_HASH_LABEL] ?? labels?.[STATEFUL_SET_HASH_LABEL] ?? '';
 }
 

@@ -1,17 +1,11 @@
 import { equalJson } from '../../api/json.ts';
-import { matchesSelector, selectorRequirements } from '../../api/label-selector.ts';
-import type { ControllerRevision, DaemonSet } from '../../api/types/apps.ts';
+import { selectorRequirements } from '../../api/label-selector.ts';
+import type { DaemonSet } from '../../api/types/apps.ts';
 import type { Node, Pod, Toleration } from '../../api/types/core.ts';
 import type { Resource } from '../../base/lifetime.ts';
-import { InformerIndex } from '../client/informer-index.ts';
 import { matchesNodeSelection, untoleratedTaint } from '../scheduler/predicates.ts';
-import { type ReconcileResult, startController } from './controller.ts';
-import {
-  type ControllerContext,
-  controllerTools,
-  objectKey,
-  splitKey,
-} from './controller-context.ts';
+import type { ReconcileResult } from './controller.ts';
+import type { ControllerContext } from './controller-context.ts';
 import {
   ensureRevision,
   REVISION_HASH_LABEL,
@@ -20,9 +14,9 @@ import {
   trimRevisions,
 } from './controller-revisions.ts';
 import { scaledValue } from './int-or-percent.ts';
-import { claimPods, podCandidates, podOwnerKeys, watchOwnedPods } from './owned-pods.ts';
-import { PodFactory, podFromTemplate } from './pod-factory.ts';
-import { availableInMs, isPodActive, isPodFinished, isPodReady } from './pod-facts.ts';
+import { podFromTemplate } from './pod-factory.ts';
+import { isPodActive, isPodFinished, isPodReady } from './pod-facts.ts';
+import { Workload } from './workload.ts';
 
 /** Daemons run where others may not (daemon/util AddOrUpdateDaemonPodTolerations). */
 const DAEMON_TOLERATIONS: readonly Toleration[] = [
@@ -46,63 +40,41 @@ interface NodePlan {
 
 /** One pod on every node that suits (pkg/controller/daemon). */
 export function startDaemonSetController(context: ControllerContext): Resource {
-  const { informers, clock, logger } = context;
-  const tools = controllerTools(context, 'daemonset-controller');
+  const { informers } = context;
   const sets = informers.of('daemonsets');
-  const pods = informers.of('pods');
   const nodes = informers.of('nodes');
   const revisions = informers.of('controllerrevisions');
-  const index = new InformerIndex(pods, podOwnerKeys);
-  const factory = new PodFactory(tools.client, tools.events);
-
-  return startController({
-    name: 'daemonset-controller',
-    clock,
-    logger,
-    writes: tools.writes,
-    watch: (queue) => [
-      sets.subscribe((current, previous) => {
-        const object = current ?? previous;
-        if (object !== undefined) queue.add(objectKey(object));
-      }),
-      nodes.subscribe((current, previous) => {
-        const same =
-          equalJson(current?.metadata.labels, previous?.metadata.labels) &&
-          equalJson(current?.spec, previous?.spec);
-        if (!same) for (const set of sets.list()) queue.add(objectKey(set));
-      }),
-      watchOwnedPods(
-        pods,
-        sets,
-        'DaemonSet',
-        (set, pod) => matchesSelector(set.spec.selector, pod.metadata.labels),
-        (set) => queue.add(objectKey(set)),
-      ),
-      () => index.close(),
-    ],
-    reconcile,
+  const workload = new Workload<DaemonSet>(context, {
+    resource: 'daemonsets',
+    kind: 'DaemonSet',
+    component: 'daemonset-controller',
+    owners: sets,
+    selector: (set) => selectorRequirements(set.spec.selector) ?? [],
   });
+  const { tools, factory } = workload;
 
-  async function reconcile(key: string): Promise<ReconcileResult | undefined> {
-    const { namespace, name } = splitKey(key);
-    const set = sets.get(name, namespace);
-    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return undefined;
-    const owned = await claimPods(
-      set,
-      selectorRequirements(set.spec.selector) ?? [],
-      podCandidates(set, index),
-      tools.client,
-    );
+  return workload.start(reconcile, (enqueue) => [
+    nodes.subscribe((current, previous) => {
+      const same =
+        equalJson(current?.metadata.labels, previous?.metadata.labels) &&
+        equalJson(current?.spec, previous?.spec);
+      if (!same) for (const set of sets.list()) enqueue(set);
+    }),
+  ]);
+
+  async function reconcile(set: DaemonSet): Promise<ReconcileResult | undefined> {
+    if (set.metadata.deletionTimestamp !== undefined) return undefined;
+    const owned = await workload.claim(set);
     const history = revisionsOf(set, revisions.list());
     const revision = await ensureRevision(set, history, tools.client);
     const hash = revisionHash(revision);
     const plans = nodes.list().map((node) => planNode(set, node, owned));
     await manage(set, plans, owned, hash);
     if (set.spec.updateStrategy?.type !== 'OnDelete') await roll(set, plans, hash);
-    const inUse = new Set([hash, ...owned.map(hashOf)]);
+    const inUse = new Set([hash, ...owned.map(revisionHash)]);
     await trimRevisions(set, history, inUse, tools.client);
     await writeStatus(set, plans, hash);
-    return nextAvailability(set, owned);
+    return workload.nextAvailability(set, owned.filter(isPodActive));
   }
 
   /** Makes what is missing, removes what is too much or failed. */
@@ -141,7 +113,7 @@ export function startDaemonSetController(context: ControllerContext): Resource {
     const unavailable = desired.filter(({ pods: here }) => !here.some((pod) => isUp(set, pod)));
     let room = maxUnavailable - unavailable.length;
     for (const plan of desired) {
-      const old = plan.pods.find((pod) => isPodActive(pod) && hashOf(pod) !== hash);
+      const old = plan.pods.find((pod) => isPodActive(pod) && revisionHash(pod) !== hash);
       if (old === undefined) continue;
       if (isUp(set, old)) {
         if (room <= 0) continue;
@@ -161,8 +133,8 @@ export function startDaemonSetController(context: ControllerContext): Resource {
     let surging = 0;
     for (const { node, pods: here } of desired) {
       const active = here.filter(isPodActive);
-      const old = active.find((pod) => hashOf(pod) !== hash);
-      const fresh = active.find((pod) => hashOf(pod) === hash);
+      const old = active.find((pod) => revisionHash(pod) !== hash);
+      const fresh = active.find((pod) => revisionHash(pod) === hash);
       if (old === undefined) continue;
       if (fresh !== undefined && isUp(set, fresh)) await factory.delete(set, old);
       else if (fresh !== undefined) surging += 1;
@@ -174,9 +146,7 @@ export function startDaemonSetController(context: ControllerContext): Resource {
   }
 
   function isUp(set: DaemonSet, pod: Pod): boolean {
-    return (
-      isPodActive(pod) && availableInMs(pod, set.spec.minReadySeconds ?? 0, clock.wallNow()) === 0
-    );
+    return isPodActive(pod) && workload.isAvailable(set, pod);
   }
 
   async function writeStatus(
@@ -198,27 +168,12 @@ export function startDaemonSetController(context: ControllerContext): Resource {
       numberReady: running.filter(({ pods: here }) => here.some(isPodReady)).length,
       observedGeneration: set.metadata.generation ?? 0,
       updatedNumberScheduled: running.filter(({ pods: here }) =>
-        here.some((pod) => isPodActive(pod) && hashOf(pod) === hash),
+        here.some((pod) => isPodActive(pod) && revisionHash(pod) === hash),
       ).length,
       ...(available === 0 ? {} : { numberAvailable: available }),
       ...(unavailable === 0 ? {} : { numberUnavailable: unavailable }),
     };
-    if (equalJson(status, set.status)) return;
-    await tools.client
-      .resource('daemonsets')
-      .patch(set.metadata.name ?? '', set.metadata.namespace, {
-        type: 'json',
-        body: [{ op: 'add', path: '/status', value: status }],
-        subresource: 'status',
-      });
-  }
-
-  function nextAvailability(set: DaemonSet, owned: readonly Pod[]): ReconcileResult | undefined {
-    const waits = owned
-      .filter(isPodActive)
-      .map((pod) => availableInMs(pod, set.spec.minReadySeconds ?? 0, clock.wallNow()))
-      .filter((wait): wait is number => wait !== undefined && wait > 0);
-    return waits.length === 0 ? undefined : { afterMs: Math.min(...waits) };
+    await workload.writeStatus(set, status);
   }
 }
 
@@ -273,10 +228,6 @@ function targetNode(pod: Pod): string | undefined {
     pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
       ?.nodeSelectorTerms;
   return terms?.[0]?.matchFields?.[0]?.values?.[0];
-}
-
-function hashOf(object: Pod | ControllerRevision): string {
-  return object.metadata.labels?.[REVISION_HASH_LABEL] ?? '';
 }
 
 function byAge(a: Pod, b: Pod): number {

@@ -1,108 +1,61 @@
-import { equalJson } from '../../api/json.ts';
 import { matchesLabels, selectorRequirements } from '../../api/label-selector.ts';
-import type { LabelRequirements } from '../../api/label-selector.ts';
 import type { ReplicaSet } from '../../api/types/apps.ts';
 import type { Pod, PodTemplateSpec, ReplicationController } from '../../api/types/core.ts';
 import type { Condition } from '../../api/types/meta.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Resource } from '../../base/lifetime.ts';
-import { InformerIndex } from '../client/informer-index.ts';
-import { type ReconcileResult, startController } from './controller.ts';
-import {
-  type ControllerContext,
-  controllerTools,
-  objectKey,
-  splitKey,
-} from './controller-context.ts';
-import { claimPods, podCandidates, podOwnerKeys, watchOwnedPods } from './owned-pods.ts';
-import { PodFactory, podFromTemplate } from './pod-factory.ts';
-import { availableInMs, byDeletionOrder, isPodActive, isPodReady } from './pod-facts.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
+import type { ReconcileResult } from './controller.ts';
+import type { ControllerContext } from './controller-context.ts';
+import { podFromTemplate } from './pod-factory.ts';
+import { byDeletionOrder, isPodActive, isPodReady } from './pod-facts.ts';
+import { Workload, type WorkloadFlavor } from './workload.ts';
 
 /** Pods made or removed in one go (replicaset.BurstReplicas). */
 const BURST = 500;
 
 type Replicator = ReplicaSet | ReplicationController;
 
-/** What differs between ReplicaSets and ReplicationControllers. */
-interface Flavor<T extends Replicator> {
-  readonly resource: 'replicasets' | 'replicationcontrollers';
-  readonly kind: string;
-  readonly component: string;
-  selector(object: T): LabelRequirements;
-}
-
-const replicaSetFlavor: Flavor<ReplicaSet> = {
-  resource: 'replicasets',
-  kind: 'ReplicaSet',
-  component: 'replicaset-controller',
-  selector: (set) => selectorRequirements(set.spec.selector) ?? [],
-};
-
-const replicationControllerFlavor: Flavor<ReplicationController> = {
-  resource: 'replicationcontrollers',
-  kind: 'ReplicationController',
-  component: 'replication-controller',
-  selector: (controller) =>
-    selectorRequirements({ matchLabels: controller.spec.selector ?? {} }) ?? [],
-};
-
 export function startReplicaSetController(context: ControllerContext): Resource {
-  return startReplicator(context, replicaSetFlavor);
+  return startReplicator(context, {
+    resource: 'replicasets',
+    kind: 'ReplicaSet',
+    component: 'replicaset-controller',
+    owners: context.informers.of('replicasets'),
+    selector: (set) => selectorRequirements(set.spec.selector) ?? [],
+  });
 }
 
 export function startReplicationControllerController(context: ControllerContext): Resource {
-  return startReplicator(context, replicationControllerFlavor);
+  return startReplicator(context, {
+    resource: 'replicationcontrollers',
+    kind: 'ReplicationController',
+    component: 'replication-controller',
+    owners: context.informers.of('replicationcontrollers'),
+    selector: ({ spec }) => selectorRequirements({ matchLabels: spec.selector ?? {} }) ?? [],
+  });
 }
 
 /** Keeps as many pods as the object asks for (pkg/controller/replicaset). */
-function startReplicator(context: ControllerContext, flavor: Flavor<Replicator>): Resource {
-  const { informers, clock, logger } = context;
-  const tools = controllerTools(context, flavor.component);
-  const owners = informers.of(flavor.resource);
-  const pods = informers.of('pods');
-  const index = new InformerIndex(pods, podOwnerKeys);
-  const factory = new PodFactory(tools.client, tools.events);
+function startReplicator<T extends Replicator>(
+  context: ControllerContext,
+  flavor: WorkloadFlavor<T>,
+): Resource {
+  const { clock } = context;
+  const workload = new Workload(context, flavor);
+  const { factory } = workload;
 
-  return startController({
-    name: flavor.component,
-    clock,
-    logger,
-    writes: tools.writes,
-    watch: (queue) => [
-      owners.subscribe((current, previous) => {
-        const object = current ?? previous;
-        if (object !== undefined) queue.add(objectKey(object));
-      }),
-      watchOwnedPods<Replicator>(
-        pods,
-        owners,
-        flavor.kind,
-        (owner, pod) => matchesLabels(flavor.selector(owner), pod.metadata.labels),
-        (owner) => queue.add(objectKey(owner)),
-      ),
-      () => index.close(),
-    ],
-    reconcile,
-  });
+  return workload.start(reconcile);
 
-  async function reconcile(key: string): Promise<ReconcileResult | undefined> {
-    const { namespace, name } = splitKey(key);
-    const owner = owners.get(name, namespace);
-    if (owner === undefined) return undefined;
-    const claimed = await claimPods(
-      owner,
-      flavor.selector(owner),
-      podCandidates(owner, index),
-      tools.client,
-    );
+  async function reconcile(owner: T): Promise<ReconcileResult | undefined> {
+    const claimed = await workload.claim(owner);
     const active = claimed.filter(isPodActive);
     const failure =
       owner.metadata.deletionTimestamp === undefined ? await scale(owner, active) : undefined;
     const status = statusOf(owner, claimed, failure);
-    if (!equalJson(status, owner.status ?? {})) await writeStatus(owner, status);
+    await workload.writeStatus(owner, status);
     if (failure !== undefined) throw failure.error;
-    return nextAvailability(owner, active);
+    return workload.nextAvailability(owner, active);
   }
 
   async function scale(owner: Replicator, active: readonly Pod[]): Promise<Failure | undefined> {
@@ -137,7 +90,7 @@ function startReplicator(context: ControllerContext, flavor: Flavor<Replicator>)
   }
 
   function statusOf(
-    owner: Replicator,
+    owner: T,
     claimed: readonly Pod[],
     failure: Failure | undefined,
   ): NonNullable<ReplicaSet['status']> {
@@ -145,42 +98,16 @@ function startReplicator(context: ControllerContext, flavor: Flavor<Replicator>)
     const labels = selectorRequirements({
       matchLabels: owner.spec.template?.metadata?.labels ?? {},
     });
-    const now = clock.wallNow();
-    const minReady = owner.spec.minReadySeconds ?? 0;
-    const conditions = failureConditions(owner, failure, now);
+    const conditions = failureConditions(owner, failure, clock.wallNow());
     return compact({
       replicas: active.length,
       fullyLabeledReplicas: active.filter((pod) => matchesLabels(labels ?? [], pod.metadata.labels))
         .length,
       readyReplicas: active.filter(isPodReady).length,
-      availableReplicas: active.filter((pod) => availableInMs(pod, minReady, now) === 0).length,
+      availableReplicas: active.filter((pod) => workload.isAvailable(owner, pod)).length,
       observedGeneration: owner.metadata.generation ?? 0,
       conditions,
     });
-  }
-
-  async function writeStatus(
-    owner: Replicator,
-    status: NonNullable<ReplicaSet['status']>,
-  ): Promise<void> {
-    await tools.client
-      .resource(flavor.resource)
-      .patch(owner.metadata.name ?? '', owner.metadata.namespace, {
-        type: 'json',
-        body: [{ op: 'add', path: '/status', value: status }],
-        subresource: 'status',
-      });
-  }
-
-  function nextAvailability(
-    owner: Replicator,
-    active: readonly Pod[],
-  ): ReconcileResult | undefined {
-    const now = clock.wallNow();
-    const waits = active
-      .map((pod) => availableInMs(pod, owner.spec.minReadySeconds ?? 0, now))
-      .filter((wait): wait is number => wait !== undefined && wait > 0);
-    return waits.length === 0 ? undefined : { afterMs: Math.min(...waits) };
   }
 }
 

@@ -1,16 +1,9 @@
-import { equalJson } from '../../api/json.ts';
-import { matchesSelector, selectorRequirements } from '../../api/label-selector.ts';
+import { selectorRequirements } from '../../api/label-selector.ts';
 import type { ControllerRevision, StatefulSet } from '../../api/types/apps.ts';
 import type { Pod } from '../../api/types/core.ts';
 import type { Resource } from '../../base/lifetime.ts';
-import { InformerIndex } from '../client/informer-index.ts';
-import { type ReconcileResult, startController } from './controller.ts';
-import {
-  type ControllerContext,
-  controllerTools,
-  objectKey,
-  splitKey,
-} from './controller-context.ts';
+import type { ReconcileResult } from './controller.ts';
+import type { ControllerContext } from './controller-context.ts';
 import {
   ensureRevision,
   REVISION_HASH_LABEL,
@@ -19,9 +12,9 @@ import {
   revisionTemplate,
   trimRevisions,
 } from './controller-revisions.ts';
-import { claimPods, podCandidates, podOwnerKeys, watchOwnedPods } from './owned-pods.ts';
-import { PodFactory, podFromTemplate } from './pod-factory.ts';
-import { availableInMs, isPodFinished, isPodReady } from './pod-facts.ts';
+import { podFromTemplate } from './pod-factory.ts';
+import { isPodFinished, isPodReady } from './pod-facts.ts';
+import { Workload } from './workload.ts';
 
 const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
 const POD_INDEX_LABEL = 'apps.kubernetes.io/pod-index';
@@ -35,59 +28,31 @@ interface Revisions {
 
 /** Pods with names that stay, one after the other (pkg/controller/statefulset). */
 export function startStatefulSetController(context: ControllerContext): Resource {
-  const { informers, clock, logger } = context;
-  const tools = controllerTools(context, 'statefulset-controller');
-  const sets = informers.of('statefulsets');
-  const pods = informers.of('pods');
+  const { informers } = context;
   const revisionObjects = informers.of('controllerrevisions');
-  const index = new InformerIndex(pods, podOwnerKeys);
-  const factory = new PodFactory(tools.client, tools.events);
-
-  return startController({
-    name: 'statefulset-controller',
-    clock,
-    logger,
-    writes: tools.writes,
-    watch: (queue) => [
-      sets.subscribe((current, previous) => {
-        const object = current ?? previous;
-        if (object !== undefined) queue.add(objectKey(object));
-      }),
-      watchOwnedPods(
-        pods,
-        sets,
-        'StatefulSet',
-        (set, pod) => matchesSelector(set.spec.selector, pod.metadata.labels),
-        (set) => queue.add(objectKey(set)),
-      ),
-      () => index.close(),
-    ],
-    reconcile,
+  const workload = new Workload<StatefulSet>(context, {
+    resource: 'statefulsets',
+    kind: 'StatefulSet',
+    component: 'statefulset-controller',
+    owners: informers.of('statefulsets'),
+    selector: (set) => selectorRequirements(set.spec.selector) ?? [],
   });
+  const { tools, factory } = workload;
 
-  async function reconcile(key: string): Promise<ReconcileResult | undefined> {
-    const { namespace, name } = splitKey(key);
-    const set = sets.get(name, namespace);
-    if (set === undefined) return undefined;
-    const claimed = await claimPods(
-      set,
-      selectorRequirements(set.spec.selector) ?? [],
-      podCandidates(set, index).filter((pod) => ordinalOf(set, pod) !== undefined),
-      tools.client,
-    );
+  return workload.start(reconcile);
+
+  async function reconcile(set: StatefulSet): Promise<ReconcileResult | undefined> {
+    const claimed = await workload.claim(set, (pod) => ordinalOf(set, pod) !== undefined);
     const revisions = await revisionsFor(set);
     if (set.metadata.deletionTimestamp === undefined) await advance(set, claimed, revisions);
     await writeStatus(set, claimed, revisions);
     const inUse = new Set([
       revisionHash(revisions.current),
       revisionHash(revisions.update),
-      ...claimed.map(hashOf),
+      ...claimed.map(revisionHash),
     ]);
     await trimRevisions(set, revisions.history, inUse, tools.client);
-    const waits = claimed
-      .map((pod) => availableInMs(pod, set.spec.minReadySeconds ?? 0, clock.wallNow()))
-      .filter((wait): wait is number => wait !== undefined && wait > 0);
-    return waits.length === 0 ? undefined : { afterMs: Math.min(...waits) };
+    return workload.nextAvailability(set, claimed);
   }
 
   async function revisionsFor(set: StatefulSet): Promise<Revisions> {
@@ -119,7 +84,7 @@ export function startStatefulSetController(context: ControllerContext): Resource
         continue;
       }
       if (pod === undefined) await factory.create(set, podOf(set, ordinal, revisions));
-      const settled = pod !== undefined && !isTerminating(pod) && isAvailable(set, pod);
+      const settled = pod !== undefined && !isTerminating(pod) && workload.isAvailable(set, pod);
       if (ordered && !settled) return;
     }
     const condemned = claimed
@@ -146,16 +111,12 @@ export function startStatefulSetController(context: ControllerContext): Resource
     for (let ordinal = end - 1; ordinal >= Math.max(start, partition); ordinal -= 1) {
       const pod = byOrdinal.get(ordinal);
       if (pod === undefined) return;
-      if (hashOf(pod) !== updateHash && !isTerminating(pod)) {
+      if (revisionHash(pod) !== updateHash && !isTerminating(pod)) {
         await factory.delete(set, pod);
         return;
       }
-      if (isTerminating(pod) || !isAvailable(set, pod)) return;
+      if (isTerminating(pod) || !workload.isAvailable(set, pod)) return;
     }
-  }
-
-  function isAvailable(set: StatefulSet, pod: Pod): boolean {
-    return availableInMs(pod, set.spec.minReadySeconds ?? 0, clock.wallNow()) === 0;
   }
 
   async function writeStatus(
@@ -166,7 +127,7 @@ export function startStatefulSetController(context: ControllerContext): Resource
     const { replicas = 0 } = set.spec;
     const updateHash = revisionHash(revisions.update);
     const live = claimed.filter((pod) => !isTerminating(pod));
-    const updated = live.filter((pod) => hashOf(pod) === updateHash).length;
+    const updated = live.filter((pod) => revisionHash(pod) === updateHash).length;
     const ready = live.filter(isPodReady).length;
     // The update is through when every pod is of it: then it is the current one.
     const done = updated === replicas && ready === replicas && claimed.length === replicas;
@@ -177,21 +138,14 @@ export function startStatefulSetController(context: ControllerContext): Resource
       observedGeneration: set.metadata.generation ?? 0,
       replicas: claimed.length,
       ...count('readyReplicas', ready),
-      ...count('currentReplicas', live.filter((pod) => hashOf(pod) === currentHash).length),
+      ...count('currentReplicas', live.filter((pod) => revisionHash(pod) === currentHash).length),
       ...count('updatedReplicas', updated),
-      availableReplicas: live.filter((pod) => isAvailable(set, pod)).length,
+      availableReplicas: live.filter((pod) => workload.isAvailable(set, pod)).length,
       currentRevision: current.metadata.name ?? '',
       updateRevision: revisions.update.metadata.name ?? '',
       collisionCount: set.status?.collisionCount ?? 0,
     };
-    if (equalJson(status, set.status)) return;
-    await tools.client
-      .resource('statefulsets')
-      .patch(set.metadata.name ?? '', set.metadata.namespace, {
-        type: 'json',
-        body: [{ op: 'add', path: '/status', value: status }],
-        subresource: 'status',
-      });
+    await workload.writeStatus(set, status);
   }
 }
 
@@ -225,8 +179,4 @@ function isOutside(ordinal: number | undefined, start: number, end: number): boo
 
 function isTerminating(pod: Pod): boolean {
   return pod.metadata.deletionTimestamp !== undefined;
-}
-
-function hashOf(pod: Pod): string {
-  return pod.metadata.labels?.[REVISION_HASH_LABEL] ?? '';
 }
