@@ -22,8 +22,7 @@ export function registerDnsExplain(dns: Command, terminal: Terminal): void {
     .option('--from <pod>', 'walk the search path of this pod (NAMESPACE/NAME)')
     .option('--server <name>', 'ask this DNS pod, or "host" for the DNS of this machine');
   addKubeconfigOption(addDnsOptions(command)).action(
-    (name: string, type: string | undefined, _flags: unknown, self: Command) => {
-      const flags = self.optsWithGlobals<ExplainFlags>();
+    (name: string, type: string | undefined, flags: ExplainFlags) => {
       const isOffline = flags.filename.length > 0 || flags.corefile !== undefined;
       return isOffline
         ? explainOffline(name, type, flags, terminal)
