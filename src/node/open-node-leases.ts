@@ -6,7 +6,6 @@ import type { Random } from '../base/random.ts';
 import type { Client } from '../controlplane/client/client.ts';
 import type { NetConf } from '../overlay/net-conf.ts';
 import { readSubnets } from '../overlay/subnet-env.ts';
-import { EtcdLeaseKv } from './etcd-lease-kv.ts';
 import { EtcdNodeLeases } from './etcd-node-leases.ts';
 import { KubeNodeLeases } from './kube-node-leases.ts';
 import type { NodeLeases } from './node-leases.ts';
@@ -27,11 +26,13 @@ export interface OpenNodeLeasesOptions extends Pick<OverlaySettings, 'etcd'> {
 }
 
 /** The node's subnet from where the settings say. Rejects with NO_POD_CIDR or NO_SUBNET, or as the store does. */
-export function openNodeLeases(options: OpenNodeLeasesOptions): Promise<NodeLeases> {
+export async function openNodeLeases(options: OpenNodeLeasesOptions): Promise<NodeLeases> {
   const { etcd, address, random, subnetEnvPath } = options;
   if (etcd === undefined) return KubeNodeLeases.open(options);
   const publicIp = parseIp(address);
   if (publicIp === undefined) throw new TypeError(`${address} is no address`);
+  // Only who asks for etcd waits until its client is loaded.
+  const { EtcdLeaseKv } = await import('./etcd-lease-kv.ts');
   return EtcdNodeLeases.open({
     ...options,
     kv: new EtcdLeaseKv(etcd.endpoints),

@@ -10,7 +10,7 @@ import { DnsServer } from '../dns/server/dns-server.ts';
 import { MemoryDnsSource } from '../dns/source/memory-source.ts';
 import { readManifest, type ManifestProblem } from '../dns/source/read-manifests.ts';
 import { machineCorefileHost } from './corefile-host.ts';
-import { connectEtcdStore } from './etcd-store.ts';
+import type { connectEtcdStore } from './etcd-store.ts';
 import { type DnsQuestion, explainDns } from './explain-dns.ts';
 import { podOf } from './pod-of.ts';
 
@@ -61,6 +61,8 @@ export class StandaloneDns implements Resource {
     const source = new MemoryDnsSource();
     for (const { path, text } of options.manifests)
       for (const problem of readManifest(source, text, path)) options.onProblem(problem);
+    // Here, not above: other commands need not wait until etcd's client is loaded.
+    const etcd = await import('./etcd-store.ts');
     const lifetime = new Lifetime('standalone DNS');
     try {
       const server = lifetime.own(
@@ -70,7 +72,7 @@ export class StandaloneDns implements Resource {
           log,
           metrics: createMetrics(),
           source,
-          connectEtcd: (address) => connectEtcdStore(address, clock),
+          connectEtcd: (address) => etcd.connectEtcdStore(address, clock),
           localAddresses: listen.map(({ address }) => address),
           corefile,
           corefileHost: machineCorefileHost(environment),
@@ -80,7 +82,8 @@ export class StandaloneDns implements Resource {
           ...(onFatal === undefined ? {} : { onFatal }),
         }),
       );
-      if (options.kube2sky !== undefined) lifetime.own(startKube2sky(options, source));
+      if (options.kube2sky !== undefined)
+        lifetime.own(startKube2sky(options, source, etcd.connectEtcdStore));
       return new StandaloneDns(options, source, server, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
@@ -123,9 +126,13 @@ export class StandaloneDns implements Resource {
   }
 }
 
-function startKube2sky(options: StandaloneDnsOptions, source: MemoryDnsSource): Kube2sky {
+function startKube2sky(
+  options: StandaloneDnsOptions,
+  source: MemoryDnsSource,
+  connect: typeof connectEtcdStore,
+): Kube2sky {
   const { clock, log, clusterDomain, kube2sky } = options;
   const { endpoint = '', layout = 'flat' } = kube2sky ?? {};
-  const store = connectEtcdStore({ endpoints: [endpoint] }, clock);
+  const store = connect({ endpoints: [endpoint] }, clock);
   return new Kube2sky({ source, store, clock, log, layout, domain: clusterDomain });
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { EtcdStore } from './etcd-store.ts';
 import { LogStore, type SyncPolicy } from './log-store.ts';
 import { MemoryStore } from './memory-store.ts';
 import type { Store } from './store.ts';
@@ -28,7 +27,10 @@ export async function openStore(
         logger: options.logger,
         sync: config.sync ?? 'always',
       });
-    case 'etcd':
+    case 'etcd': {
+      // etcd's client takes longer to load than everything else: only who asks for it waits.
+      const { EtcdStore } = await import('./etcd-store.ts');
       return EtcdStore.open({ endpoints: config.endpoints, ...options });
+    }
   }
 }
