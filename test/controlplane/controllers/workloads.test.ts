@@ -98,7 +98,96 @@ describe('StatefulSets', () => {
   });
 });
 
+describe('StatefulSets that update', () => {
+  const imagesOf = async (harness: ControllerHarness) =>
+    (await harness.pods())
+      .toSorted((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1))
+      .map(({ spec }) => spec.containers[0]?.image);
+
+  test('OnDelete: a pod is of the new template once somebody has deleted the old one', async () => {
+    await using harness = await ControllerHarness.start();
+    const spec = { replicas: 2, updateStrategy: { type: 'OnDelete' } };
+    await harness.apply(workload('StatefulSet', spec));
+    await harness.apply(workload('StatefulSet', spec, 'nginx:2'));
+    expect(await imagesOf(harness)).toEqual(['nginx:1', 'nginx:1']);
+    await harness.plane.client.resource('pods').delete('web-0', 'default');
+    await harness.settle();
+    expect(await imagesOf(harness)).toEqual(['nginx:2', 'nginx:1']);
+  });
+
+  test('a partition that goes down to 0 finishes the update; the old template brings all back', async () => {
+    await using harness = await ControllerHarness.start();
+    const partitioned = (partition: number) => ({
+      replicas: 3,
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition } },
+    });
+    await harness.apply(workload('StatefulSet', partitioned(2)));
+    await harness.apply(workload('StatefulSet', partitioned(2), 'nginx:2'));
+    expect(await imagesOf(harness)).toEqual(['nginx:1', 'nginx:1', 'nginx:2']);
+    await harness.apply(workload('StatefulSet', partitioned(0), 'nginx:2'));
+    expect(await imagesOf(harness)).toEqual(['nginx:2', 'nginx:2', 'nginx:2']);
+    const { status } = await harness.plane.client.resource('statefulsets').get('web', 'default');
+    expect(status?.currentRevision).toBe(status?.updateRevision);
+    await harness.apply(workload('StatefulSet', partitioned(0)));
+    expect(await imagesOf(harness)).toEqual(['nginx:1', 'nginx:1', 'nginx:1']);
+  });
+
+  test('minReadySeconds: the next pod waits until the last has been ready that long', async () => {
+    await using harness = await ControllerHarness.start();
+    await harness.apply(workload('StatefulSet', { replicas: 2, minReadySeconds: 20 }));
+    expect(names(await harness.pods())).toEqual(['web-0']);
+    await harness.pass(25_000);
+    expect(names(await harness.pods())).toEqual(['web-0', 'web-1']);
+  });
+});
+
+test('ReplicationControllers keep their pods, by a selector of plain labels', async () => {
+  await using harness = await ControllerHarness.start();
+  const controller = (replicas: number) =>
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ReplicationController',
+      metadata: { name: 'web' },
+      spec: {
+        replicas,
+        selector: { app: 'web' },
+        template: {
+          metadata: { labels: { app: 'web' } },
+          spec: { containers: [{ name: 'c', image: 'nginx' }] },
+        },
+      },
+    });
+  await harness.apply(controller(3));
+  expect((await harness.pods('app=web')).length).toBe(3);
+  await harness.apply(controller(1));
+  expect((await harness.pods('app=web')).length).toBe(1);
+  const { status } = await harness.plane.client
+    .resource('replicationcontrollers')
+    .get('web', 'default');
+  expect(status).toMatchObject({ replicas: 1, readyReplicas: 1, availableReplicas: 1 });
+});
+
 describe('DaemonSets', () => {
+  test('OnDelete leaves old pods alone; maxSurge puts the new one beside the old one first', async () => {
+    await using harness = await ControllerHarness.start(2);
+    const onDelete = { updateStrategy: { type: 'OnDelete' } };
+    await harness.apply(workload('DaemonSet', onDelete));
+    await harness.apply(workload('DaemonSet', onDelete, 'nginx:2'));
+    const images = async () => (await harness.pods()).map(({ spec }) => spec.containers[0]?.image);
+    expect(await images()).toEqual(['nginx:1', 'nginx:1']);
+    // The new template never becomes ready: with a surge no old pod goes for it.
+    harness.kubelets.broken.add('nginx:broken');
+    const surge = {
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+    };
+    await harness.apply(workload('DaemonSet', surge, 'nginx:broken'));
+    expect((await images()).toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1))).toEqual([
+      'nginx:1',
+      'nginx:1',
+      'nginx:broken',
+    ]);
+  });
+
   test('one pod a node; a new node gets one, a cordoned node keeps its own', async () => {
     await using harness = await ControllerHarness.start(2);
     await harness.apply(workload('DaemonSet', {}));
