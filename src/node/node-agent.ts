@@ -17,6 +17,7 @@ import { corednsPods } from './coredns-pod.ts';
 import { type HostLocalAddresses, hostLocalAddresses } from './host-local-addresses.ts';
 import { KernelNodes } from './kernel-node.ts';
 import { IpamFileStore } from './ipam-file-store.ts';
+import { HostPorts } from './host-ports.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import { NodeHeartbeat, type NodeIdentity } from './kubelet/node-heartbeat.ts';
 import { openNodeLeases } from './open-node-leases.ts';
@@ -155,8 +156,10 @@ function createKubelet(
     logger: log,
   });
   lifetime.defer(() => events.flushed());
+  const hostPorts = lifetime.own(new HostPorts(clock, podPorts));
   return new Kubelet({
     clock,
+    hostPorts,
     log,
     client,
     node: identity,

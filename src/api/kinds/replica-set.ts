@@ -6,6 +6,8 @@ import type { ReplicaSet } from '../types/apps.ts';
 import {
   containerColumns,
   defaultTemplate,
+  replicaColumns,
+  replicaScale,
   selectorColumn,
   selectorFromTemplate,
   validateImmutableSelector,
@@ -46,24 +48,7 @@ export const replicaSetKind: KindDefinition = defineKind<ReplicaSet>({
   selectableFields: { 'status.replicas': '0' },
   columns: [
     nameColumn,
-    {
-      name: 'Desired',
-      type: 'integer',
-      description: 'Pods asked for.',
-      cell: (set) => set.spec.replicas ?? 0,
-    },
-    {
-      name: 'Current',
-      type: 'integer',
-      description: 'Pods that exist.',
-      cell: (set) => set.status?.replicas ?? 0,
-    },
-    {
-      name: 'Ready',
-      type: 'integer',
-      description: 'Pods that are ready.',
-      cell: (set) => set.status?.readyReplicas ?? 0,
-    },
+    ...replicaColumns<ReplicaSet>(),
     ageColumn,
     ...containerColumns<ReplicaSet>(),
     selectorColumn<ReplicaSet>(),
@@ -83,12 +68,5 @@ export const replicaSetKind: KindDefinition = defineKind<ReplicaSet>({
   validateUpdate(set, old, { errors, apiVersion }) {
     if (apiVersion !== 'extensions/v1beta1') validateImmutableSelector(set, old, errors);
   },
-  scale: {
-    replicas: (set) => set.spec.replicas ?? 0,
-    setReplicas(set, replicas) {
-      set.spec.replicas = replicas;
-    },
-    statusReplicas: (set) => set.status?.replicas ?? 0,
-    selector: (set) => formatSelector(set.spec.selector),
-  },
+  scale: replicaScale<ReplicaSet>((set) => formatSelector(set.spec.selector)),
 });

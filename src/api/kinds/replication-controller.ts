@@ -6,6 +6,8 @@ import type { ReplicationController } from '../types/core.ts';
 import {
   containerColumns,
   defaultTemplate,
+  replicaColumns,
+  replicaScale,
   validateNonNegative,
   validateTemplate,
 } from './workload.ts';
@@ -26,24 +28,7 @@ export const replicationControllerKind: KindDefinition = defineKind<ReplicationC
   selectableFields: { 'status.replicas': '0' },
   columns: [
     nameColumn,
-    {
-      name: 'Desired',
-      type: 'integer',
-      description: 'Pods asked for.',
-      cell: (controller) => controller.spec.replicas ?? 0,
-    },
-    {
-      name: 'Current',
-      type: 'integer',
-      description: 'Pods that exist.',
-      cell: (controller) => controller.status?.replicas ?? 0,
-    },
-    {
-      name: 'Ready',
-      type: 'integer',
-      description: 'Pods that are ready.',
-      cell: (controller) => controller.status?.readyReplicas ?? 0,
-    },
+    ...replicaColumns<ReplicationController>(),
     ageColumn,
     ...containerColumns<ReplicationController>(),
     {
@@ -80,14 +65,9 @@ export const replicationControllerKind: KindDefinition = defineKind<ReplicationC
         '`selector` does not match template `labels`',
       );
   },
-  scale: {
-    replicas: (controller) => controller.spec.replicas ?? 0,
-    setReplicas(controller, replicas) {
-      controller.spec.replicas = replicas;
-    },
-    statusReplicas: (controller) => controller.status?.replicas ?? 0,
-    selector: (controller) => equalityText(controller.spec.selector),
-  },
+  scale: replicaScale<ReplicationController>((controller) =>
+    equalityText(controller.spec.selector),
+  ),
 });
 
 function equalityText(selector: Readonly<Record<string, string>> = {}): string {

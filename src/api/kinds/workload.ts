@@ -1,5 +1,6 @@
 import type { FieldErrors } from '../field-errors.ts';
 import { equalJson } from '../json.ts';
+import type { ScaleAccess } from '../kind.ts';
 import { formatSelector, matchesSelector, validateLabelSelector } from '../label-selector.ts';
 import { validateLabels } from '../names.ts';
 import type { TableColumn } from '../table.ts';
@@ -133,5 +134,45 @@ export function selectorColumn<
     priority: 1,
     description: 'The label selector that finds the pods.',
     cell: (object) => formatSelector(object.spec.selector),
+  };
+}
+
+/** What ReplicaSets and ReplicationControllers have in common. */
+interface Replicas extends KubeObject {
+  spec: { replicas?: number };
+  status?: { replicas: number; readyReplicas?: number };
+}
+
+export function replicaColumns<T extends Replicas>(): readonly TableColumn<T>[] {
+  return [
+    {
+      name: 'Desired',
+      type: 'integer',
+      description: 'Pods asked for.',
+      cell: ({ spec }) => spec.replicas ?? 0,
+    },
+    {
+      name: 'Current',
+      type: 'integer',
+      description: 'Pods that exist.',
+      cell: ({ status }) => status?.replicas ?? 0,
+    },
+    {
+      name: 'Ready',
+      type: 'integer',
+      description: 'Pods that are ready.',
+      cell: ({ status }) => status?.readyReplicas ?? 0,
+    },
+  ];
+}
+
+export function replicaScale<T extends Replicas>(selector: (object: T) => string): ScaleAccess<T> {
+  return {
+    replicas: ({ spec }) => spec.replicas ?? 0,
+    setReplicas({ spec }, replicas) {
+      spec.replicas = replicas;
+    },
+    statusReplicas: ({ status }) => status?.replicas ?? 0,
+    selector,
   };
 }

@@ -13,7 +13,14 @@ import { PodWorker, type PodWorkerOptions } from './pod-worker.ts';
 export interface KubeletOptions
   extends Pick<
     PodWorkerOptions,
-    'addresses' | 'runtimes' | 'podsFolder' | 'baseEnv' | 'dialPort' | 'record' | 'dns'
+    | 'addresses'
+    | 'runtimes'
+    | 'podsFolder'
+    | 'baseEnv'
+    | 'dialPort'
+    | 'record'
+    | 'dns'
+    | 'hostPorts'
   > {
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,6 +1,7 @@
 import type { Container, ContainerStatus, Pod } from '../../api/types/core.ts';
 import type { KubeObject } from '../../api/types/meta.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { Resource } from '../../base/lifetime.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
 import type { ResourceClient } from '../../controlplane/client/client.ts';
@@ -9,6 +10,7 @@ import {
   podResolvConf,
   type ResolvConf,
 } from '../../dns/resolv-conf/resolv-conf.ts';
+import { type HostPorts, hostPortsOf } from '../host-ports.ts';
 import { BUILTIN_IMAGES, FALLBACK_IMAGE, imageBaseName } from '../images/catalogue.ts';
 import { ContainerLog } from '../runtime/container-log.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container.ts';
@@ -55,6 +57,7 @@ export interface PodWorkerOptions {
   /** What process pods inherit, e.g. PATH. */
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly dialPort: (address: string, port: number) => number;
+  readonly hostPorts: HostPorts;
   /** Writes an Event about an object, or about the part of it that `fieldPath` names. */
   readonly record: (
     object: KubeObject,
@@ -82,6 +85,7 @@ export class PodWorker {
   readonly #stop = new AbortController();
   #pod: Pod;
   #podIP: string | undefined;
+  #openPorts: Resource | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: PodWorkerOptions) {
@@ -164,6 +168,7 @@ export class PodWorker {
     // The API no longer says that the pod has the address of its last sandbox.
     this.#options.addresses.release(this.#uid);
     await this.#acquireAddress();
+    await this.#openHostPorts();
     const policy = this.#pod.spec.restartPolicy ?? 'Always';
     for (const container of this.#pod.spec.initContainers ?? []) {
       if (this.#stop.signal.aborted) return;
@@ -195,6 +200,20 @@ export class PodWorker {
       );
       await this.#waitForRetry();
     }
+  }
+
+  async #openHostPorts(): Promise<void> {
+    const { tcp, other } = hostPortsOf(this.#pod, this.#options.nodeIP);
+    for (const port of other)
+      this.#record(
+        'Warning',
+        'HostPortNotServed',
+        `podwire serves TCP host ports only, not ${port}`,
+      );
+    if (tcp.length === 0 || this.#podIP === undefined) return;
+    this.#openPorts = await this.#options.hostPorts.open(tcp, this.#podIP, (message) =>
+      this.#record('Warning', 'HostPortNotServed', message),
+    );
   }
 
   #waitForRetry(): Promise<void> {
@@ -312,6 +331,7 @@ export class PodWorker {
     this.#stop.abort();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop(graceMs)));
     await this.#life;
+    await this.#openPorts?.close();
     await this.#publisher.publish();
     this.#options.addresses.release(this.#uid);
     await this.#folder.remove();
