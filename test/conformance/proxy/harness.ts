@@ -233,17 +233,26 @@ export async function visit(
 const PATIENCE_MS = 200;
 
 /** The backend that answers, else how the connection ended, else 'silence'. */
-export function meet(to: SocketAddress, from: string = STRANGER): Promise<string> {
+export async function meet(to: SocketAddress, from: string = STRANGER): Promise<string> {
+  return (await encounter(to, from)).split(' ')[0] ?? '';
+}
+
+/** `BACKEND CLIENT` as the backend that answers says it, else how the connection ended, else 'silence'. */
+export function encounter(
+  to: SocketAddress,
+  from: string,
+  patienceMs: number = PATIENCE_MS,
+): Promise<string> {
   return new Promise((resolve) => {
     const { address: host, port } = to;
     const socket = connect({ host, port, localAddress: from, allowHalfOpen: true });
-    const timer = setTimeout(() => finish('silence'), PATIENCE_MS);
+    const timer = setTimeout(() => finish('silence'), patienceMs);
     const finish = (outcome: string): void => {
       clearTimeout(timer);
       socket.destroy();
       resolve(outcome);
     };
-    socket.once('data', (chunk: Buffer) => finish(chunk.toString().split(' ')[0] ?? ''));
+    socket.once('data', (chunk: Buffer) => finish(chunk.toString().trim()));
     socket.once('end', () => finish('fin'));
     socket.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
   });
