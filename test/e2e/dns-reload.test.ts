@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CLUSTER_MANIFEST } from '../dns/cluster-fixture.ts';
-import { RunningDns } from './support/dns.ts';
+import { dig, RunningDns } from './support/dns.ts';
 import { finished, has } from './support/podwire.ts';
 
 const SECONDS = 4;
@@ -45,6 +45,28 @@ test.skipIf(!has('dnsperf'))(
       expect(Number(/Queries completed:\s+(\d+)/.exec(stdout)?.[1])).toBeGreaterThan(1000);
       expect(reloads).toBeGreaterThan(10);
     }
+    rmSync(folder, { recursive: true });
+  },
+);
+
+test.skipIf(!has('dig'))(
+  'faults are read from a file, and again on SIGHUP (skipped without dig)',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podwire-faults-'));
+    const path = join(folder, 'faults');
+    const status = async (): Promise<string | undefined> =>
+      (await dig(dns.port, 'svc1.testns.svc.cluster.local A'))[0];
+    writeFileSync(path, 'rcode=REFUSED name=svc1.testns.svc.cluster.local # for a while\n');
+    await using dns = await RunningDns.start(['--faults', path, '-f', CLUSTER_MANIFEST]);
+    expect(await status()).toBe('REFUSED qr rd');
+    writeFileSync(path, '');
+    dns.signal('SIGHUP');
+    await dns.prints('faults is in force');
+    expect(await status()).toBe('NOERROR qr aa rd');
+    writeFileSync(path, 'explode\n');
+    dns.signal('SIGHUP');
+    await dns.prints("'explode' is no fault");
+    expect(await status()).toBe('NOERROR qr aa rd');
     rmSync(folder, { recursive: true });
   },
 );

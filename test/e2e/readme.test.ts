@@ -1,4 +1,4 @@
-// Every example of the README runs as it stands, and prints what the README says apart from what differs from run to run.
+// Every example of the README and of docs/dns.md runs as it stands, and prints what the README says apart from what differs from run to run.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -48,7 +48,9 @@ function expectShown(output: string, example: Example): void {
   }
 }
 
-const all = examples(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+const all = ['README.md', 'docs/dns.md'].flatMap((file) =>
+  examples(readFileSync(join(ROOT, file), 'utf8')),
+);
 const startsCluster = all.findIndex(({ command }) => command.startsWith('npx podwire up'));
 const [before, [up, ...after]] = [all.slice(0, startsCluster), all.slice(startsCluster)];
 
@@ -60,6 +62,12 @@ test('the README has examples, and one that starts a cluster', () => {
 /** The packages are installed where the test runs, and the command is the one that was just built. */
 function runnable(command: string): string {
   return command.replace('npm ci && ', '').replaceAll('npx podwire', 'node dist/cli/main.js');
+}
+
+/** The test's cluster has a kubeconfig of its own. */
+function inCluster(command: string, kubeconfig: string): string {
+  const named = command.replace('~/.podwire/kubeconfig', kubeconfig);
+  return named.startsWith('npx podwire dns') ? `${named} --kubeconfig ${kubeconfig}` : named;
 }
 
 async function runShell(command: string): Promise<string> {
@@ -93,10 +101,7 @@ describe('with the cluster the README starts', () => {
   for (const example of after) {
     const program = ['dig', 'curl', 'kubectl'].find((name) => example.command.includes(name));
     test.skipIf(program !== undefined && !has(program))(`$ ${example.command}`, async () =>
-      expectShown(
-        await runShell(example.command.replace('~/.podwire/kubeconfig', cluster?.kubeconfig ?? '')),
-        example,
-      ),
+      expectShown(await runShell(inCluster(example.command, cluster?.kubeconfig ?? '')), example),
     );
   }
 });
