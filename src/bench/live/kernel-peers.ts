@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { release } from 'node:os';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Contender } from './contender.ts';
 import { inNewNamespace } from './namespace-command.ts';
@@ -14,13 +13,15 @@ export type KernelPeerName = keyof typeof KERNEL_PROGRAMS;
 
 const NAMES = Object.keys(KERNEL_PROGRAMS) as KernelPeerName[];
 
-/** The kernel's version by name of peer, for those that this machine lets us have. */
+/** The version of the tool by name of peer, for those that this machine lets us have. */
 export function installedKernelPeers(): ReadonlyMap<string, string> {
-  const usable = NAMES.filter((name) => {
+  const found = new Map<string, string>();
+  for (const name of NAMES) {
     const [command = '', ...flags] = inNewNamespace([KERNEL_PROGRAMS[name], '--version']);
-    return spawnSync(command, flags, { stdio: 'ignore' }).status === 0;
-  });
-  return new Map(usable.map((name) => [name, release()]));
+    const { status, stdout } = spawnSync(command, flags, { encoding: 'utf8' });
+    if (status === 0) found.set(name, /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? '');
+  }
+  return found;
 }
 
 /** The kernel is one node; all else of a scenario it can do, changes of backends included. */

@@ -28,10 +28,12 @@ const LATE_MS = 5;
 
 /** What a reader should doubt. */
 export function warnings({ algorithms }: ScenarioResult): string[] {
-  const latest = Math.max(0, ...algorithms.map(({ lateP99Ms }) => lateP99Ms ?? 0));
-  if (latest <= LATE_MS) return [];
+  const late = algorithms.filter(({ lateP99Ms = 0 }) => lateP99Ms > LATE_MS);
+  if (late.length === 0) return [];
+  const latest = Math.max(...late.map(({ lateP99Ms = 0 }) => lateP99Ms));
+  const rows = late.length === algorithms.length ? 'all rows' : namesOf(late);
   return [
-    `The machine was busy: one in a hundred requests left ${formatQuantity(latest)} ms late or more, which counts as latency. Percentiles of a few milliseconds mean little here.`,
+    `The machine was busy: one in a hundred requests left up to ${formatQuantity(latest)} ms late or more, which counts as latency, in ${rows}. Percentiles of a few milliseconds mean little there.`,
   ];
 }
 
@@ -113,7 +115,7 @@ function extremesOf(metric: Metric, ranked: readonly Ranked[]): string {
     .join(' to ');
 }
 
-function namesOf(ranked: readonly Ranked[]): string {
+function namesOf(ranked: readonly { readonly name: string }[]): string {
   const names = ranked.map(({ name }) => name);
   const last = names.at(-1) ?? '';
   return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`;

@@ -38,6 +38,17 @@ function mean(results: Map<string, AlgorithmResult>, name: string, metric: Metri
   return metricInterval(result, metric).mean;
 }
 
+describe('the mean response of one queue is what theory says, within 1 %', () => {
+  // Kleinrock, Queueing Systems 1, 3.2 and 3.5: 1 / (μ - λ), and Erlang's C formula for eight servers at 80 %.
+  test.each([
+    ['known-mm1', 25],
+    ['known-mmn', 12.86],
+  ])('%s: %d ms', async (name, expected) => {
+    const results = await shipped(name, ['ipvs-rr']);
+    expect(Math.abs(mean(results, 'ipvs-rr', 'meanMs') / expected - 1)).toBeLessThan(0.01);
+  });
+});
+
 describe('two choices (Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001)', () => {
   /** Puts n balls into n bins and returns the fullest bin: connections that never end. */
   function maximumLoad(algorithm: Algorithm, bins: number, seed: string): number {
@@ -73,22 +84,17 @@ describe('two choices (Mitzenmacher, The Power of Two Choices in Randomized Load
     expect(average(two, 4096)).toBeLessThanOrEqual(3.5);
   });
 
-  test('in queues: the mean at load 0.9 falls from 10 service times to about 2.61', () => {
+  test('in queues: the mean at load 0.9 falls from 10 service times to about 2.61', async () => {
     // n to infinity: sum over i of 0.9^((d^i - d) / (d - 1)), Theorem 1 of the same paper.
-    const meanResponse = (algorithm: Algorithm): number =>
-      run(
-        scenario({
-          pods: { count: 200, serviceTime: { kind: 'exponential', meanMs: 10 } },
-          arrivals: { kind: 'poisson', ratePerSecond: 200 * 90 },
-          durationMs: 40_000,
-          warmUpMs: 5000,
-        }),
-        algorithm,
-      ).latency.meanMs / 10;
     const expected = [1, 2, 3, 4, 5, 6, 7].reduce((sum, i) => sum + 0.9 ** (2 ** i - 2), 0);
-    expect(meanResponse(two) / expected).toBeGreaterThan(0.96);
-    expect(meanResponse(two) / expected).toBeLessThan(1.04);
-    expect(meanResponse(random)).toBeGreaterThan(8);
+    const results = await shipped('known-two-choices', ['iptables', 'p2c']);
+    const services = (name: string): number => mean(results, name, 'meanMs') / 10;
+    expect(services('p2c') / expected).toBeGreaterThan(0.96);
+    expect(services('p2c') / expected).toBeLessThan(1.04);
+    expect(services('iptables')).toBeGreaterThan(8);
+    expect(mean(results, 'iptables', 'peakConnections')).toBeGreaterThan(
+      5 * mean(results, 'p2c', 'peakConnections'),
+    );
   });
 });
 
@@ -138,12 +144,13 @@ describe('what a change of backends moves', () => {
     return moved / returned;
   };
 
-  test('Maglev: little more than the share of the new one (Eisenbud et al., NSDI 2016, 5.3)', () => {
-    for (const count of [9, 24]) {
-      const least = 1 / (count + 1);
-      expect(movedByJoin('ipvs-mh-source', count)).toBeGreaterThan(least * 0.8);
-      expect(movedByJoin('ipvs-mh-source', count)).toBeLessThan(least + 0.08);
-    }
+  test('Maglev: little more than the share of the new one (Eisenbud et al., NSDI 2016, 5.3)', async () => {
+    const results = await shipped('known-maglev', ['ipvs-mh-source', 'ipvs-sh']);
+    const least = 1 / 25;
+    expect(mean(results, 'ipvs-mh-source', 'movedShare')).toBeGreaterThan(least * 0.8);
+    expect(mean(results, 'ipvs-mh-source', 'movedShare')).toBeLessThan(least + 0.08);
+    expect(mean(results, 'ipvs-sh', 'movedShare')).toBeGreaterThan(0.8);
+    expect(movedByJoin('ipvs-mh-source', 9)).toBeLessThan(1 / 10 + 0.08);
   });
 
   test('sh: nearly everything, since its table is dealt out in turn', () => {
