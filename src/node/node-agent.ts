@@ -18,6 +18,7 @@ import { type HostLocalAddresses, hostLocalAddresses } from './host-local-addres
 import { KernelNodes } from './kernel-node.ts';
 import { IpamFileStore } from './ipam-file-store.ts';
 import { HostPorts } from './host-ports.ts';
+import { StaticPods } from './kubelet/static-pods.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import { NodeHeartbeat, type NodeIdentity } from './kubelet/node-heartbeat.ts';
 import { openNodeLeases } from './open-node-leases.ts';
@@ -70,6 +71,8 @@ const BIND_ERRORS: ReadonlySet<string> = new Set(['EADDRINUSE', 'EADDRNOTAVAIL',
 /** Where flannel and CNI's host-local keep theirs, with the name of flannel's network. */
 const SUBNET_ENV = 'run/flannel/subnet.env';
 const IPAM_FOLDER = 'var/lib/cni/networks/cbr0';
+/** kubeadm's --pod-manifest-path. */
+const STATIC_PODS = 'etc/kubernetes/manifests';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 /**
@@ -119,6 +122,16 @@ export class NodeAgent implements Resource {
       });
       const kubelet = lifetime.own(createKubelet(options, addresses, lifetime));
       kubelet.start();
+      lifetime.own(
+        new StaticPods({
+          clock,
+          log,
+          client,
+          pods: feeds.pods,
+          nodeName: identity.name,
+          folder: join(options.nodeFolder, STATIC_PODS),
+        }),
+      );
       const overlay = await startOverlay(options, leases);
       if (overlay !== undefined) lifetime.own(overlay);
       const dialer = overlay?.dialer ?? podDialer(options.podPorts);

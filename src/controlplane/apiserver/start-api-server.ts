@@ -1,3 +1,4 @@
+import type { Service } from '../../api/types/core.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Lifetime } from '../../base/lifetime.ts';
 import type { Logger } from '../../base/log.ts';
@@ -42,6 +43,12 @@ const NAMES = [
   'kubernetes.default.svc.cluster.local',
 ];
 
+/** What pods call it by address. */
+function clusterIPs(registry: ApiRegistry): readonly string[] {
+  const service = registry.resource('services').find('kubernetes', 'default');
+  return (service as Service | undefined)?.spec.clusterIPs ?? [];
+}
+
 /** The first address of the host, when it listens on all of them. */
 function advertisedIp(host: string): string {
   return host === 'localhost' || host === '0.0.0.0' ? '127.0.0.1' : host;
@@ -61,7 +68,13 @@ export async function startApiServer(
 ): Promise<RunningApiServer> {
   const { clock, random, logger, metrics } = base;
   const hostNames = [
-    ...new Set([...NAMES, config.listen.host, '127.0.0.1', ...(config.names ?? [])]),
+    ...new Set([
+      ...NAMES,
+      config.listen.host,
+      '127.0.0.1',
+      ...clusterIPs(registry),
+      ...(config.names ?? []),
+    ]),
   ];
   const credentials = await loadCredentials({
     directory: config.credentialsDirectory,

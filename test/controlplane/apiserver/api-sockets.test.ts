@@ -106,6 +106,8 @@ describe('who may ask', () => {
     expect((await call('/version', { headers })).code).toBe(403);
     expect((await call('/version', { headers, insecure: true })).code).toBe(403);
     expect((await call('/version', { headers: { host: 'localhost:1' } })).code).toBe(200);
+    // default/kubernetes, as pods know it.
+    expect((await call('/version', { headers: { host: '127.96.0.1' } })).code).toBe(200);
   });
 
   test('the insecure port asks for no token, and listens on loopback alone', async () => {
