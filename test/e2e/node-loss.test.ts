@@ -116,6 +116,28 @@ test('its pods leave endpoints, DNS and proxies, and come up elsewhere', async (
   expect(report.lastAnswerMs.size).toBe(12);
 });
 
+test('what cannot be is refused with the reason', async () => {
+  await using cluster = await ApiCluster.start('', '--nodes', '2');
+  const said = async (...args: string[]) => {
+    const { code, stderr } = await cluster.node(...args);
+    return `${code} ${stderr.trim()}`;
+  };
+  expect(await said('start', 'node-1')).toBe('2 podwire: node-1 is running; stop it first');
+  expect(await said('stop', 'node-9')).toBe('1 podwire: nodes "node-9" not found');
+  expect((await cluster.node('stop', 'node-1')).code).toBe(0);
+  expect(await said('stop', 'node-1')).toBe('2 podwire: node-1 is stopped already; start it first');
+  for (const [address, why] of [
+    ['somewhere', 'must be an IP address'],
+    ['127.1.1.1', 'is not in nodeSubnet 127.118.0.0/16'],
+    ['127.118.255.7', 'is in loadBalancerPool 127.118.255.0/24'],
+    ['127.118.0.3', "is node-2's"],
+  ] as const)
+    expect(await said('start', 'node-1', '--address', address)).toBe(
+      `2 podwire: address: Invalid value: "${address}": ${why}`,
+    );
+  expect((await cluster.node('start', 'node-1')).stdout.trim()).toBe('node-1 is Ready');
+});
+
 function equal(a: readonly string[], b: readonly string[]): boolean {
   return JSON.stringify(a.toSorted()) === JSON.stringify(b.toSorted());
 }
