@@ -1,15 +1,3 @@
-import {
-  type Cidr,
-  cidrContains,
-  cidrEncloses,
-  cidrsOverlap,
-  formatCidr,
-  formatIp,
-  type Ipv4Cidr,
-  nthIpv4,
-  parseCidr,
-  parseIp,
-} from '../base/ip.ts';
 import type { OverlaySettings } from '../node/overlay-settings.ts';
 import { ENGINE_CHOICES, type EngineChoice } from '../node/shared-ingress.ts';
 import { type OverlayInput, resolveOverlay } from './overlay-config.ts';
@@ -19,10 +7,16 @@ import {
   resolveKubeProxy,
 } from './kube-proxy-settings.ts';
 import {
+  type NetworkingInput,
+  type NetworkingSettings,
+  resolveNetworking,
+} from './networking-settings.ts';
+import {
   type NodeLifecycleInput,
   type NodeLifecycleSettings,
   resolveNodeLifecycle,
 } from './node-lifecycle-settings.ts';
+import { type Draft, isComplete, type Refuse } from './settings-draft.ts';
 
 /** What a user may choose; everything has a default. Names follow kubeadm's ClusterConfiguration. */
 export interface ClusterConfigInput {
@@ -32,43 +26,18 @@ export interface ClusterConfigInput {
   readonly proxyMode?: string;
   /** What moves the bytes of TCP connections. */
   readonly engine?: string;
-  readonly networking?: {
-    readonly nodeSubnet?: string;
-    readonly podSubnet?: string;
-    /** Prefix length of each node's share of podSubnet. */
-    readonly nodeCIDRMaskSize?: number;
-    readonly serviceSubnet?: string;
-    readonly clusterDNS?: string;
-    readonly dnsDomain?: string;
-    readonly loadBalancerPool?: string;
-    readonly nodePortRange?: string;
-    /** Where the cluster's DNS answers programs outside the cluster, `address:port`. */
-    readonly dnsHostAddress?: string;
-    /** Who knows other names, for the Corefile's `forward .`: addresses, or a resolv.conf. */
-    readonly dnsUpstream?: string;
-  };
+  readonly networking?: NetworkingInput;
   readonly nodeLifecycle?: NodeLifecycleInput;
   readonly kubeProxy?: KubeProxyInput;
   readonly overlay?: OverlayInput;
 }
 
 /** Checked and frozen. */
-export interface ClusterConfig {
+export interface ClusterConfig extends NetworkingSettings {
   readonly nodes: number;
   readonly seed: string;
   readonly proxyMode: ProxyModeChoice;
   readonly engine: EngineChoice;
-  readonly nodeSubnet: Ipv4Cidr;
-  readonly podSubnet: Ipv4Cidr;
-  readonly nodeCIDRMaskSize: number;
-  readonly serviceSubnet: Ipv4Cidr;
-  readonly clusterDNS: string;
-  readonly dnsDomain: string;
-  readonly loadBalancerPool: Ipv4Cidr;
-  readonly nodePortRange: { readonly first: number; readonly last: number };
-  readonly dnsHostAddress: { readonly address: string; readonly port: number };
-  /** Empty: names outside the cluster are not forwarded. */
-  readonly dnsUpstream: string;
   readonly nodeLifecycle: NodeLifecycleSettings;
   readonly kubeProxy: KubeProxySettings;
   readonly overlay: OverlaySettings;
@@ -85,28 +54,9 @@ export interface ConfigError {
   readonly message: string;
 }
 
-/** The loopback plan: every address is local on Linux and needs no privilege. */
-const DEFAULTS = {
-  nodes: 3,
-  proxyMode: 'ipvs',
-  engine: 'auto',
-  nodeSubnet: '127.18.0.0/16',
-  podSubnet: '127.244.0.0/16',
-  nodeCIDRMaskSize: 24,
-  serviceSubnet: '127.96.0.0/16',
-  dnsDomain: 'cluster.local',
-  loadBalancerPool: '127.18.255.0/24',
-  nodePortRange: '30000-32767',
-  dnsHostAddress: '127.0.0.1:1053',
-  // An answer should not depend on the machine's network unless it is asked to.
-  dnsUpstream: 'none',
-} as const;
-
+const DEFAULTS = { nodes: 3, proxyMode: 'ipvs', engine: 'auto' } as const;
 /** More nodes than this in one process would serve nobody. */
 const MAX_NODES = 250;
-/** The first node is the subnet's third address, as in a Docker network whose gateway is the second. */
-const FIRST_NODE_INDEX = 2;
-const DNS_LABELS = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 export type ConfigOutcome =
   | { readonly kind: 'ok'; readonly config: ClusterConfig }
@@ -119,230 +69,46 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     errors.push({ field, message });
     return undefined;
   };
-  const net = input.networking ?? {};
   const nodes = input.nodes ?? DEFAULTS.nodes;
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
     refuse('nodes', `Invalid value: ${nodes}: must be between 1 and ${MAX_NODES}`);
 
-  const proxyMode = PROXY_MODES.find((mode) => mode === (input.proxyMode ?? DEFAULTS.proxyMode));
-  if (proxyMode === undefined)
-    refuse(
-      'proxyMode',
-      `Unsupported value: "${input.proxyMode}": supported values: ${PROXY_MODES.map((mode) => `"${mode}"`).join(', ')}`,
-    );
-
-  const engine = ENGINE_CHOICES.find((choice) => choice === (input.engine ?? DEFAULTS.engine));
-  if (engine === undefined)
-    refuse(
-      'engine',
-      `Unsupported value: "${input.engine}": supported values: ${ENGINE_CHOICES.map((choice) => `"${choice}"`).join(', ')}`,
-    );
-
-  const cidr = (field: keyof typeof net & keyof typeof DEFAULTS): Ipv4Cidr | undefined =>
-    ipv4Cidr(String(net[field] ?? DEFAULTS[field]), `networking.${field}`, refuse);
-  const nodeSubnet = cidr('nodeSubnet');
-  const podSubnet = cidr('podSubnet');
-  const serviceSubnet = cidr('serviceSubnet');
-  const loadBalancerPool = cidr('loadBalancerPool');
-  checkOverlaps({ nodeSubnet, podSubnet, serviceSubnet, loadBalancerPool }, refuse);
-
-  const maskSize = net.nodeCIDRMaskSize ?? DEFAULTS.nodeCIDRMaskSize;
-  if (podSubnet !== undefined) checkNodeCidrs(podSubnet, maskSize, nodes, refuse);
-  if (nodeSubnet !== undefined) checkNodeAddresses(nodeSubnet, loadBalancerPool, nodes, refuse);
-
-  const clusterDNS = net.clusterDNS ?? (serviceSubnet && nthIpv4(serviceSubnet, 10));
-  if (clusterDNS !== undefined && serviceSubnet !== undefined)
-    checkClusterDns(clusterDNS, serviceSubnet, refuse);
-
-  const dnsDomain = net.dnsDomain ?? DEFAULTS.dnsDomain;
-  if (!DNS_LABELS.test(dnsDomain) || dnsDomain.length > 253)
-    refuse(
-      'networking.dnsDomain',
-      `Invalid value: "${dnsDomain}": must be a DNS name such as cluster.local`,
-    );
-
-  const nodePortRange = portRange(net.nodePortRange ?? DEFAULTS.nodePortRange, refuse);
-  const dnsHostAddress = hostPort(net.dnsHostAddress ?? DEFAULTS.dnsHostAddress, refuse);
-  const dnsUpstream = upstream(net.dnsUpstream ?? DEFAULTS.dnsUpstream, refuse);
-  const nodeLifecycle = resolveNodeLifecycle(input.nodeLifecycle ?? {}, refuse);
-  const kubeProxy = resolveKubeProxy(input.kubeProxy ?? {}, nodes, refuse);
-  const overlay =
-    nodeSubnet &&
-    podSubnet &&
-    resolveOverlay(input.overlay ?? {}, { nodeSubnet, podSubnet }, maskSize, refuse);
-
-  if (
-    errors.length > 0 ||
-    proxyMode === undefined ||
-    engine === undefined ||
-    nodeSubnet === undefined ||
-    podSubnet === undefined ||
-    serviceSubnet === undefined ||
-    loadBalancerPool === undefined ||
-    clusterDNS === undefined ||
-    nodePortRange === undefined ||
-    dnsHostAddress === undefined ||
-    dnsUpstream === undefined ||
-    nodeLifecycle === undefined ||
-    kubeProxy === undefined ||
-    overlay === undefined
-  )
-    return { kind: 'invalid', errors };
-  const config: ClusterConfig = {
+  const networking = resolveNetworking(input.networking ?? {}, nodes, refuse);
+  const settings: Draft<ClusterConfig> = {
     nodes,
     seed: input.seed ?? seed,
-    proxyMode,
-    engine,
-    nodeSubnet,
-    podSubnet,
-    nodeCIDRMaskSize: maskSize,
-    serviceSubnet,
-    clusterDNS,
-    dnsDomain,
-    loadBalancerPool,
-    nodePortRange,
-    dnsHostAddress,
-    dnsUpstream,
-    nodeLifecycle,
-    kubeProxy,
-    overlay,
+    proxyMode: choice('proxyMode', input.proxyMode ?? DEFAULTS.proxyMode, PROXY_MODES, refuse),
+    engine: choice('engine', input.engine ?? DEFAULTS.engine, ENGINE_CHOICES, refuse),
+    ...networking,
+    nodeLifecycle: resolveNodeLifecycle(input.nodeLifecycle ?? {}, refuse),
+    kubeProxy: resolveKubeProxy(input.kubeProxy ?? {}, nodes, refuse),
+    overlay: overlayOf(input.overlay ?? {}, networking, refuse),
   };
-  return { kind: 'ok', config: Object.freeze(config) };
+  return errors.length === 0 && isComplete<ClusterConfig>(settings)
+    ? { kind: 'ok', config: Object.freeze(settings) }
+    : { kind: 'invalid', errors };
 }
 
-/** The address of the `index`-th node (0-based). */
-export function nodeAddress(config: ClusterConfig, index: number): string {
-  return nthIpv4(config.nodeSubnet, FIRST_NODE_INDEX + index);
-}
-
-type Refuse = (field: string, message: string) => undefined;
-
-function ipv4Cidr(text: string, field: string, refuse: Refuse): Ipv4Cidr | undefined {
-  const strict = parseCidr(text);
-  if (strict?.family === 'IPv4') return strict;
-  const loose: Cidr | undefined = parseCidr(text, { allowHostBits: true });
-  if (loose?.family === 'IPv4')
-    return refuse(
-      field,
-      `Invalid value: "${text}": has host bits set; did you mean ${formatCidr(loose)}?`,
-    );
-  if (loose?.family === 'IPv6')
-    return refuse(field, `Invalid value: "${text}": the cluster's addresses are IPv4`);
-  return refuse(field, `Invalid value: "${text}": must be a CIDR such as 127.244.0.0/16`);
-}
-
-type Ranges = Readonly<
-  Record<'nodeSubnet' | 'podSubnet' | 'serviceSubnet' | 'loadBalancerPool', Ipv4Cidr | undefined>
->;
-
-/** Only the load balancer pool may lie inside another range: the node subnet. */
-function checkOverlaps(ranges: Ranges, refuse: Refuse): void {
-  const named = Object.entries(ranges);
-  for (const [index, [name, range]] of named.entries()) {
-    for (const [otherName, other] of named.slice(0, index)) {
-      if (range === undefined || other === undefined || !cidrsOverlap(range, other)) continue;
-      const poolInNodes = name === 'loadBalancerPool' && otherName === 'nodeSubnet';
-      if (poolInNodes && cidrEncloses(other, range)) continue;
-      refuse(
-        `networking.${name}`,
-        `Invalid value: "${formatCidr(range)}": overlaps networking.${otherName} ${formatCidr(other)}`,
-      );
-    }
-  }
-}
-
-function checkNodeCidrs(
-  podSubnet: Ipv4Cidr,
-  maskSize: number,
-  nodes: number,
+function choice<T extends string>(
+  field: string,
+  text: string,
+  choices: readonly T[],
   refuse: Refuse,
-): void {
-  const field = 'networking.nodeCIDRMaskSize';
-  if (!Number.isInteger(maskSize) || maskSize < podSubnet.prefixLength || maskSize > 30) {
-    refuse(
-      field,
-      `Invalid value: ${maskSize}: must be between podSubnet's ${podSubnet.prefixLength} and 30`,
-    );
-    return;
-  }
-  const shares = 2 ** (maskSize - podSubnet.prefixLength);
-  if (shares < nodes)
-    refuse(
-      field,
-      `Invalid value: ${maskSize}: podSubnet ${formatCidr(podSubnet)} holds ${shares} /${maskSize} node CIDRs, but there are ${nodes} nodes`,
-    );
+): T | undefined {
+  const supported = choices.map((each) => `"${each}"`).join(', ');
+  return (
+    choices.find((each) => each === text) ??
+    refuse(field, `Unsupported value: "${text}": supported values: ${supported}`)
+  );
 }
 
-function checkNodeAddresses(
-  nodeSubnet: Ipv4Cidr,
-  pool: Ipv4Cidr | undefined,
-  nodes: number,
+/** Undefined, with nothing refused, where the addresses it needs are refused already. */
+function overlayOf(
+  input: OverlayInput,
+  { nodeSubnet, podSubnet, nodeCIDRMaskSize }: Draft<NetworkingSettings>,
   refuse: Refuse,
-): void {
-  const usable = 2 ** (32 - nodeSubnet.prefixLength) - FIRST_NODE_INDEX - 1;
-  if (nodes > usable) {
-    refuse(
-      'networking.nodeSubnet',
-      `Invalid value: "${formatCidr(nodeSubnet)}": has room for ${Math.max(usable, 0)} nodes, but there are ${nodes}`,
-    );
-    return;
-  }
-  const last = nodeSubnet.base + FIRST_NODE_INDEX + nodes - 1;
-  const collides =
-    pool !== undefined &&
-    pool.base <= last &&
-    cidrEncloses(nodeSubnet, pool) &&
-    pool.base + 2 ** (32 - pool.prefixLength) > nodeSubnet.base + FIRST_NODE_INDEX;
-  if (collides)
-    refuse(
-      'networking.loadBalancerPool',
-      `Invalid value: "${formatCidr(pool)}": holds node addresses (the ${nodes} nodes end at ${formatIp({ family: 'IPv4', value: last })})`,
-    );
-}
-
-function checkClusterDns(address: string, serviceSubnet: Ipv4Cidr, refuse: Refuse): void {
-  const ip = parseIp(address);
-  if (ip === undefined)
-    refuse('networking.clusterDNS', `Invalid value: "${address}": must be an IP address`);
-  else if (!cidrContains(serviceSubnet, ip))
-    refuse(
-      'networking.clusterDNS',
-      `Invalid value: "${address}": is not in serviceSubnet ${formatCidr(serviceSubnet)}`,
-    );
-}
-
-function portRange(text: string, refuse: Refuse): ClusterConfig['nodePortRange'] | undefined {
-  const match = /^(\d+)-(\d+)$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2]);
-  if (match !== null && first >= 1 && first <= last && last <= 65_535) return { first, last };
-  return refuse(
-    'networking.nodePortRange',
-    `Invalid value: "${text}": must be FIRST-LAST such as 30000-32767`,
-  );
-}
-
-function hostPort(text: string, refuse: Refuse): ClusterConfig['dnsHostAddress'] | undefined {
-  const match = /^(.+):(\d+)$/.exec(text);
-  const ip = parseIp(match?.[1] ?? '');
-  const port = Number(match?.[2]);
-  if (ip !== undefined && port <= 65_535) return { address: formatIp(ip), port };
-  return refuse(
-    'networking.dnsHostAddress',
-    `Invalid value: "${text}": must be ADDRESS:PORT such as 127.0.0.1:1053`,
-  );
-}
-
-/** `none`, a file such as /etc/resolv.conf, or addresses with or without port. */
-function upstream(text: string, refuse: Refuse): string | undefined {
-  if (text === 'none') return '';
-  const words = text.split(/[\s,]+/).filter((word) => word !== '');
-  const isServer = (word: string): boolean =>
-    parseIp(word) !== undefined || /^[^:]+:\d+$/.test(word) || /^\[.+\]:\d+$/.test(word);
-  const valid = words.length > 0 && words.every((word) => word.startsWith('/') || isServer(word));
-  if (valid) return words.join(' ');
-  return refuse(
-    'networking.dnsUpstream',
-    `Invalid value: "${text}": must be none, a file such as /etc/resolv.conf, or addresses such as 192.0.2.53`,
-  );
+): OverlaySettings | undefined {
+  if (nodeSubnet === undefined || podSubnet === undefined || nodeCIDRMaskSize === undefined)
+    return undefined;
+  return resolveOverlay(input, { nodeSubnet, podSubnet }, nodeCIDRMaskSize, refuse);
 }

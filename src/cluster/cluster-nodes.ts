@@ -16,7 +16,8 @@ import { listenEvents } from '../node/listen-events.ts';
 import { NodeAgent, type NodeAgentOptions } from '../node/node-agent.ts';
 import type { PodPorts } from '../node/pod-ports.ts';
 import { SharedIngress } from '../node/shared-ingress.ts';
-import { type ClusterConfig, nodeAddress } from './cluster-config.ts';
+import type { ClusterConfig } from './cluster-config.ts';
+import { nodeAddress } from './networking-settings.ts';
 
 export interface ClusterNodesOptions {
   readonly config: ClusterConfig;

@@ -1,6 +1,7 @@
 import { errorMessage } from '../base/errors.ts';
 import type { NodeProxyOptions } from '../node/node-proxy.ts';
 import { FlagError, parseProxyMode, parseSchedulerFlag } from '../node/proxy-flags.ts';
+import type { Refuse } from './settings-draft.ts';
 
 /** What kube-proxy is given besides the mode of the whole cluster. */
 export interface KubeProxyInput {
@@ -14,8 +15,6 @@ export interface KubeProxySettings {
   readonly ipvsScheduler: NonNullable<NodeProxyOptions['ipvsScheduler']>;
   readonly nodeModes: ReadonlyMap<string, NodeProxyOptions['mode']>;
 }
-
-type Refuse = (field: string, message: string) => undefined;
 
 const DEFAULT_SCHEDULER = 'rr';
 

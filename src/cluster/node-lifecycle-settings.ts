@@ -3,6 +3,7 @@ import {
   DEFAULT_LEASE_DURATION_SECONDS,
   LEASE_RENEW_FRACTION,
 } from '../node/kubelet/node-heartbeat.ts';
+import type { Refuse } from './settings-draft.ts';
 
 /** How soon a lost node is noticed and its pods replaced. */
 export interface NodeLifecycleInput {
@@ -32,8 +33,6 @@ const DEFAULTS = {
   monitorGracePeriod: '40s',
   tolerationSeconds: 300,
 } as const;
-
-type Refuse = (field: string, message: string) => undefined;
 
 /** Fills in the defaults. A short grace period shortens the lease with it, so that heartbeats keep up. */
 export function resolveNodeLifecycle(

@@ -1,5 +1,6 @@
 import { formatCidr, type Ipv4Cidr } from '../base/ip.ts';
 import { netConfProblems, type OverlaySettings } from '../node/overlay-settings.ts';
+import type { Refuse } from './settings-draft.ts';
 
 /** What the nodes' flannel is told. */
 export interface OverlayInput {
@@ -22,8 +23,6 @@ const LOOPBACK_MTU = 65_536;
 /** RFC 791's 68 and what the tunnel takes would do; TCP wants more. */
 const MIN_UNDERLAY_MTU = 626;
 const ETCD_PREFIX = '/coreos.com/network';
-
-type Refuse = (field: string, message: string) => undefined;
 
 /** Fills in the defaults and checks everything, net-conf.json as flannel does. */
 export function resolveOverlay(

@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatCidr } from '../../src/base/ip.ts';
-import {
-  type ClusterConfigInput,
-  nodeAddress,
-  resolveClusterConfig,
-} from '../../src/cluster/cluster-config.ts';
+import { type ClusterConfigInput, resolveClusterConfig } from '../../src/cluster/cluster-config.ts';
+import { nodeAddress } from '../../src/cluster/networking-settings.ts';
 
 function fieldsRefused(input: ClusterConfigInput): string[] {
   const outcome = resolveClusterConfig(input, 'seed');
