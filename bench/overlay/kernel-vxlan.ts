@@ -52,7 +52,7 @@ export class KernelVxlan {
         inside(name, command);
     }
     const server = spawn('ip', ['netns', 'exec', b, 'iperf3', '-s', '--forceflush'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     await once(server.stdout, 'data');
     return new KernelVxlan(server);

@@ -1,4 +1,5 @@
 import { Etcd3, type IKeyValue, type Watcher } from 'etcd3';
+import { errorMessage } from '../base/errors.ts';
 import type { KvEntry, KvEvent, LeaseKv } from '../overlay/lease-kv.ts';
 
 /** An answer later than that is an error. */
@@ -62,10 +63,22 @@ export class EtcdLeaseKv implements LeaseKv, AsyncDisposable {
       .startRevision(String(after + 1))
       .create();
     try {
-      return await outcomeOf(watcher, signal, onEvents);
+      const outcome = outcomeOf(watcher, signal, onEvents);
+      return (await this.#knows(prefix, after)) ? await outcome : 'compacted';
     } finally {
       // A watcher that is being reconnected refuses; the client's end takes it along.
       await watcher.cancel().catch(() => undefined);
+    }
+  }
+
+  /** Asked because the client drops a refusal that comes right behind the creation of a watcher. */
+  async #knows(prefix: string, revision: number): Promise<boolean> {
+    try {
+      await this.#client.getAll().prefix(prefix).revision(revision).limit(1).exec();
+      return true;
+    } catch (error) {
+      if (errorMessage(error).includes('compacted')) return false;
+      throw error;
     }
   }
 
