@@ -2,7 +2,7 @@
 // loopback's, beside the kernel's own vxlan between two namespaces (root and iperf3; left out where they are not). Then
 // what a small request costs through the overlay and through a plain forward. Linux only.
 //
-//   npx tsc -p tsconfig.bench.json && node .bench/bench/overlay/overlay.bench.js [--rounds 3] [--seconds 2]
+//   npx tsc -p tsconfig.bench.json && node .bench/bench/overlay/overlay.bench.js [--rounds 3] [--seconds 2] [--only goodput|latency]
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -14,6 +14,8 @@ import type { Request } from './node-child.ts';
 import { FORWARD_PORTS, openNode, podOf, transfer } from './transfer.ts';
 
 const MEBIBYTE = 1 << 20;
+/** A small request, and its answer. */
+const MESSAGE = Buffer.alloc(64, 'x');
 const UNDERLAY_MTUS = [1500, 65_536] as const;
 const FLOWS = [1, 16] as const;
 /** About as much as a second moves. */
@@ -29,12 +31,13 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '2' },
+    only: { type: 'string' },
   },
 });
 const obstacle = kernelObstacle();
 if (obstacle !== undefined) console.log(`the kernel's vxlan is left out: ${obstacle}`);
-for (const underlayMtu of UNDERLAY_MTUS) await compare(underlayMtu);
-for (const underlayMtu of UNDERLAY_MTUS) await latencies(underlayMtu);
+if (values.only !== 'latency') for (const mtu of UNDERLAY_MTUS) await compare(mtu);
+if (values.only !== 'goodput') for (const mtu of UNDERLAY_MTUS) await latencies(mtu);
 
 /** Subjects take turns, so that the machine's moods meet all alike. */
 async function compare(underlayMtu: number): Promise<void> {
@@ -195,8 +198,6 @@ async function open(port: number): Promise<Socket> {
   socket.on('error', () => undefined);
   return socket;
 }
-
-const MESSAGE = Buffer.alloc(64, 'x');
 
 async function roundTrip(socket: Socket): Promise<void> {
   socket.write(MESSAGE);
