@@ -1,6 +1,5 @@
 import { Socket } from 'node:net';
 import type { Clock, Timer } from '../../../base/clock.ts';
-import { parseIp } from '../../../base/ip.ts';
 import type { SocketAddress } from '../../flow.ts';
 import type {
   ConnectionObserver,
@@ -13,7 +12,7 @@ import type {
 import { ETIMEDOUT } from './abi.ts';
 import type { ForwarderThread } from './forwarder-thread.ts';
 import { COUNTER, FIELD, SOCKADDR_FIELD, TO_MAIN, TO_WORKER } from './mailbox.ts';
-import { decodeSockaddr, encodeSockaddr } from './sockaddr.ts';
+import { decodeSockaddr, encodeSockaddr, isSameFamily } from './sockaddr.ts';
 import { errnoError } from './system-calls.ts';
 
 export interface RemoteConnectionHost {
@@ -125,7 +124,7 @@ export class RemoteConnection implements EngineConnection {
     this.#observer = route.observer;
     encodeSockaddr(route, table.sockaddr(this.slot, SOCKADDR_FIELD.target));
     const { localAddress } = route;
-    const bound = localAddress !== undefined && sameFamily(localAddress, route.address);
+    const bound = localAddress !== undefined && isSameFamily(localAddress, route.address);
     if (bound)
       encodeSockaddr(
         { address: localAddress, port: 0 },
@@ -192,8 +191,4 @@ export class RemoteConnection implements EngineConnection {
   #count(counter: (typeof COUNTER)[keyof typeof COUNTER]): number {
     return this.#host.thread.table.count(this.slot, counter);
   }
-}
-
-function sameFamily(a: string, b: string): boolean {
-  return parseIp(a)?.family === parseIp(b)?.family;
 }

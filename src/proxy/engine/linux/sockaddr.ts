@@ -5,22 +5,47 @@ import { AF_INET, AF_INET6, SOCKADDR } from './abi.ts';
 /** `::ffff:0:0/96`: what a dual-stack socket calls an IPv4 client (RFC 4291 section 2.5.5.2). */
 const MAPPED_PREFIX = 0xffffn << 32n;
 
+/** Addresses of endpoints and nodes come again and again; more than so many, and the table starts anew. */
+const MOST_REMEMBERED = 4096;
+/** Encoded with port 0. */
+const remembered = new Map<string, Uint8Array>();
+
 /** Writes a struct sockaddr at the start of `bytes` and returns its length. `address` must be an IP address. */
 export function encodeSockaddr({ address, port }: SocketAddress, bytes: Uint8Array): number {
+  const encoded = sockaddrOf(address);
+  bytes.set(encoded);
+  bytes[SOCKADDR.port] = port >> 8;
+  bytes[SOCKADDR.port + 1] = port & 255;
+  return encoded.length;
+}
+
+export function isSameFamily(address: string, other: string): boolean {
+  return sockaddrOf(address).length === sockaddrOf(other).length;
+}
+
+function sockaddrOf(address: string): Uint8Array {
+  const known = remembered.get(address);
+  if (known !== undefined) return known;
+  const encoded = encodeAddress(address);
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+  remembered.set(address, encoded);
+  return encoded;
+}
+
+function encodeAddress(address: string): Uint8Array {
   const ip = parseIp(address);
   if (ip === undefined) throw new TypeError(`not an IP address: "${address}"`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  view.setUint16(SOCKADDR.port, port);
   if (ip.family === 'IPv4') {
+    const view = new DataView(new ArrayBuffer(SOCKADDR.v4Bytes));
     view.setUint16(0, AF_INET, true);
     view.setUint32(SOCKADDR.v4Address, ip.value);
-    return SOCKADDR.v4Bytes;
+    return new Uint8Array(view.buffer);
   }
-  bytes.fill(0, SOCKADDR.v4Address, SOCKADDR.v6Bytes);
+  const view = new DataView(new ArrayBuffer(SOCKADDR.v6Bytes));
   view.setUint16(0, AF_INET6, true);
   view.setBigUint64(SOCKADDR.v6Address, ip.value >> 64n);
   view.setBigUint64(SOCKADDR.v6Address + 8, ip.value & 0xffff_ffff_ffff_ffffn);
-  return SOCKADDR.v6Bytes;
+  return new Uint8Array(view.buffer);
 }
 
 export function decodeSockaddr(bytes: Uint8Array): SocketAddress {
