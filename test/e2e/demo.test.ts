@@ -9,7 +9,7 @@ const LIMIT_MS = 20_000;
 /** It hung every other time while a reset could lose a socket. */
 const RUNS = 4;
 
-test.each(['net', 'handle'])(
+test.each(['net', 'handle', 'epoll', 'uring'])(
   'podwire demo ends by itself on the engine %s',
   async (engine) => {
     for (let run = 0; run < RUNS; run += 1) {
