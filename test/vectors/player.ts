@@ -4,7 +4,8 @@ import { cidrContains, formatHostPort, parseCidr, parseIp } from '../../src/base
 import { seededRandom } from '../../src/base/random.ts';
 import type { SocketAddress } from '../../src/proxy/flow.ts';
 import type { Connection } from '../../src/proxy/ipvs/connection.ts';
-import { Ipvs, type IpvsPacket } from '../../src/proxy/ipvs/ipvs.ts';
+import { Ipvs } from '../../src/proxy/ipvs/ipvs.ts';
+import type { IpvsPacket } from '../../src/proxy/ipvs/ipvs-packet.ts';
 import type { KernelBehaviour } from '../../src/proxy/ipvs/kernel.ts';
 import type { ConnectionListing } from '../../src/proxy/ipvs/listing.ts';
 import type { ControlOutcome } from '../../src/proxy/ipvs/service-table.ts';

@@ -1,7 +1,8 @@
 // A director with one service, for tests.
 import { ManualClock } from '../../../src/base/clock.ts';
 import { seededRandom } from '../../../src/base/random.ts';
-import { Ipvs, type IpvsOptions, type IpvsVerdict } from '../../../src/proxy/ipvs/ipvs.ts';
+import { Ipvs, type IpvsOptions } from '../../../src/proxy/ipvs/ipvs.ts';
+import type { IpvsVerdict } from '../../../src/proxy/ipvs/ipvs-packet.ts';
 import type { SchedulerName } from '../../../src/proxy/ipvs/schedulers/registry.ts';
 import type { ServiceId, ServiceSettings } from '../../../src/proxy/ipvs/virtual-service.ts';
 
