@@ -89,16 +89,17 @@ listen bench
 }
 
 function startNginxStream(folder: string, listenPort: number, backendPort: number): Promise<Child> {
-  const file = join(folder, 'stream.conf');
+  const file = join(folder, `stream-${listenPort}.conf`);
   writeFileSync(
     file,
-    `${nginxHead(folder, 'stream')}
+    `${nginxHead(folder, `stream-${listenPort}`)}
 stream {
   access_log off;
   server {
     listen 127.0.0.1:${listenPort} backlog=4096;
     proxy_pass 127.0.0.1:${backendPort};
     proxy_timeout 1h;
+    proxy_half_close on;
   }
 }
 `,

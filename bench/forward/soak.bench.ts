@@ -1,9 +1,9 @@
 // Many idle connections and a stream of new ones through one engine for a minute: nothing may leak, fail or stall.
 //
-//   npx tsx bench/forward/soak.bench.ts [--idle 10000] [--rate 2000] [--seconds 60] [--engine handle]
+//   npm run bench:soak -- [--idle 10000] [--rate 2000] [--seconds 60] [--engine auto]
 //
 // Descriptors: two a connection in the forwarder, one in the clients and one in the server, so each is a process of
-// its own and `ulimit -n` must allow 2 × idle and some: where it does not, --idle must be less.
+// its own. Where the file limit does not allow 2 × idle and some, there are as many idle ones as it does, and it says so.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -20,12 +20,15 @@ const { values } = parseArgs({
     idle: { type: 'string', default: '10000' },
     rate: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '60' },
-    engine: { type: 'string', default: 'handle' },
+    engine: { type: 'string', default: 'auto' },
     port: { type: 'string', default: '0' },
   },
 });
+/** Descriptors of the forwarder that are no idle connection's: Node's own and the stream's. */
+const OTHER_DESCRIPTORS = 400;
+
 const settings = {
-  idle: Number(values.idle),
+  idle: Math.min(Number(values.idle), Math.floor((fileLimit() - OTHER_DESCRIPTORS) / 2)),
   rate: Number(values.rate),
   seconds: Number(values.seconds),
   port: Number(values.port),
@@ -39,7 +42,14 @@ const WARM_UP_SECONDS = 5;
 const ROLES: Readonly<Record<string, () => Promise<void>>> = { main, server, forwarder };
 await ROLES[values.role]?.();
 
+function fileLimit(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8');
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+}
+
 async function main(): Promise<void> {
+  if (settings.idle < Number(values.idle))
+    console.log(`the file limit allows ${settings.idle} idle connections, not ${values.idle}`);
   const backend = spawnRole('server', 0);
   const backendPort = await answer<number>(backend);
   const proxy = spawnRole('forwarder', backendPort);
@@ -58,13 +68,20 @@ async function main(): Promise<void> {
   const growth = (busy.rssBytes / loaded.rssBytes - 1) * 100;
   console.log(JSON.stringify({ ...outcome, cpuPercent: cpuShare(loaded, busy) }));
   console.log(`dial failures: ${busy.dialFailures}, sources lost: ${busy.sourcesLost}`);
-  console.log(`memory: ${mib(loaded)} MiB loaded, ${mib(busy)} MiB after the stream`);
+  console.log(
+    `memory: ${mib(before)} MiB before, ${mib(loaded)} MiB with the idle ones, ${mib(busy)} MiB after the stream, ${mib(after)} MiB when all have left`,
+  );
+  console.log(
+    `JavaScript's own: ${liveMib(before)}, ${liveMib(loaded)}, ${liveMib(busy)}, ${liveMib(after)} MiB`,
+  );
+  console.log(`handles: ${before.handles} before, ${after.handles} after`);
   console.log(`event loop delay: p99 ${busy.delayP99Ms} ms, longest ${busy.delayMaxMs} ms`);
   console.log(`descriptors: ${before.descriptors} before, ${after.descriptors} after`);
   const ok =
     outcome.errors === 0 &&
     growth <= 10 &&
     after.descriptors === before.descriptors &&
+    after.handles === before.handles &&
     after.active === 0;
   console.log(ok ? 'PASS' : 'FAIL');
   proxy.kill();
@@ -74,6 +91,10 @@ async function main(): Promise<void> {
 
 interface Measurement {
   readonly rssBytes: number;
+  /** Objects and buffers alive. */
+  readonly liveBytes: number;
+  /** Of libuv, as Node counts them: sockets, servers, timers. */
+  readonly handles: number;
   readonly descriptors: number;
   readonly active: number;
   readonly dialFailures: number;
@@ -102,6 +123,10 @@ function spawnRole(role: string, port: number): ChildProcess {
 
 function mib({ rssBytes }: Measurement): string {
   return (rssBytes / 2 ** 20).toFixed(1);
+}
+
+function liveMib({ liveBytes }: Measurement): string {
+  return (liveBytes / 2 ** 20).toFixed(1);
 }
 
 function perConnection(before: Measurement, after: Measurement): string {
@@ -212,6 +237,8 @@ async function forwarder(): Promise<void> {
     const result: Measurement = {
       rssBytes:
         Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024,
+      liveBytes: liveBytes(),
+      handles: process.getActiveResourcesInfo().length,
       descriptors: readdirSync('/proc/self/fd').length,
       active: engine.counters.active,
       dialFailures: engine.counters.dialFailures,
@@ -224,4 +251,9 @@ async function forwarder(): Promise<void> {
     process.send?.(result);
   });
   process.send?.(local.port);
+}
+
+function liveBytes(): number {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }

@@ -1,7 +1,9 @@
-import { Socket } from 'node:net';
+import { Socket, type SocketConstructorOpts, type TcpSocketConnectOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PodwireError } from '../../base/errors.ts';
 import { resetStream } from '../../base/reset-stream.ts';
+import { AdaptiveBuffer } from './adaptive-buffer.ts';
+import type { ReadBuffers } from './read-buffers.ts';
 import type { EndHandler, StreamEnd } from './stream-end.ts';
 
 const END = Symbol('end');
@@ -17,6 +19,7 @@ export class DuplexEnd implements StreamEnd {
   readonly #stream: EndStream;
   readonly #isSocket: boolean;
   readonly #onEmpty: () => void;
+  readonly #memory: AdaptiveBuffer | undefined;
   #handler: EndHandler | undefined;
   #error: Error | undefined;
   #started = false;
@@ -24,8 +27,9 @@ export class DuplexEnd implements StreamEnd {
   /** We ended it: what the stream says about it is no news. */
   #dropped = false;
 
-  private constructor(stream: Duplex) {
+  private constructor(stream: Duplex, memory?: AdaptiveBuffer) {
     this.#stream = stream;
+    this.#memory = memory;
     this.#isSocket = stream instanceof Socket;
     this.#onEmpty = () => {
       if (!this.#dropped) this.#handler?.drained(this);
@@ -48,6 +52,25 @@ export class DuplexEnd implements StreamEnd {
     end.attach(handler);
     if ('connecting' in stream && stream.connecting === true) stream.once('connect', onConnect);
     else process.nextTick(() => onConnect.call(stream));
+    return end;
+  }
+
+  /**
+   * Of a socket that is to be connected now, reading into a buffer of ours. Node's public API has that for sockets that
+   * connect, not for those that are accepted.
+   */
+  static dial(options: TcpSocketConnectOpts, buffers: ReadBuffers, handler: EndHandler): DuplexEnd {
+    const memory = new AdaptiveBuffer(buffers);
+    const onread = {
+      buffer: () => memory.bytes,
+      callback: (length: number) => end.#hearRead(length, memory),
+    };
+    // The types know `onread` only as an option of `connect`, which takes it from here.
+    const socket = new Socket({ allowHalfOpen: true, onread } as SocketConstructorOpts);
+    const end: DuplexEnd = new DuplexEnd(socket, memory);
+    end.attach(handler);
+    socket.once('connect', onConnect);
+    socket.connect(options);
     return end;
   }
 
@@ -95,8 +118,9 @@ export class DuplexEnd implements StreamEnd {
     this.#stream.destroy();
   }
 
-  /** Its memory is the stream's own. */
-  release(): void {}
+  release(): void {
+    this.#memory?.release();
+  }
 
   /** From the shared listeners. */
   hear(event: 'connect' | 'end' | 'close'): void {
@@ -109,6 +133,13 @@ export class DuplexEnd implements StreamEnd {
 
   hearData(chunk: Uint8Array): boolean {
     return !this.#dropped && this.#handler?.received(this, chunk) === true;
+  }
+
+  /** False: reading pauses, and the chunk stays as it is. */
+  #hearRead(length: number, memory: AdaptiveBuffer): boolean {
+    const goOn = this.hearData(memory.chunk(length));
+    if (goOn) memory.taken(length);
+    return goOn;
   }
 
   hearError(error: Error): void {

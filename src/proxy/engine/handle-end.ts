@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
-import { type ReadBuffers, SMALL_BYTES } from './read-buffers.ts';
+import { AdaptiveBuffer } from './adaptive-buffer.ts';
+import type { ReadBuffers } from './read-buffers.ts';
 import { socketError } from './socket-error.ts';
 import type { EndHandler, StreamEnd } from './stream-end.ts';
 import type { PeerName, TcpBinding, TcpHandle, WriteRequest } from './tcp-binding.ts';
@@ -7,11 +8,6 @@ import type { PeerName, TcpBinding, TcpHandle, WriteRequest } from './tcp-bindin
 const END = Symbol('end');
 /** libuv's code for FIN. */
 const UV_EOF = -4095;
-/** Full reads in a row that make a direction bulk, and worth a larger buffer. */
-const FULL_READS_TO_GROW = 2;
-/** Reads in a row that a small buffer would have held: the larger one goes back. */
-const SMALL_READS_TO_SHRINK = 32;
-
 /** Where names nobody wants are written. */
 const NOBODY: PeerName = {};
 
@@ -33,11 +29,7 @@ export class HandleEnd implements StreamEnd {
   readonly #context: HandleContext;
   readonly #handle: EndHandle;
   #handler: EndHandler | undefined;
-  #buffer: Uint8Array | undefined;
-  /** The latest chunk: dialogues tend to repeat their sizes. */
-  #chunk: Uint8Array | undefined;
-  #fullReads = 0;
-  #smallReads = 0;
+  #buffer: AdaptiveBuffer | undefined;
   #write: WriteRequest | undefined;
   #shutdown: 'no' | 'under way' | 'done' = 'no';
   #resetAfterShutdown = false;
@@ -68,8 +60,8 @@ export class HandleEnd implements StreamEnd {
 
   start(): void {
     if (this.#closing || this.#buffer !== undefined) return;
-    this.#buffer = this.#context.buffers.small();
-    this.#handle.useUserBuffer(this.#buffer);
+    this.#buffer = new AdaptiveBuffer(this.#context.buffers);
+    this.#handle.useUserBuffer(this.#buffer.bytes);
     this.#handle.onread = onRead;
     this.#check(this.#handle.readStart(), 'read');
   }
@@ -150,9 +142,8 @@ export class HandleEnd implements StreamEnd {
   }
 
   release(): void {
-    if (this.#buffer !== undefined) this.#context.buffers.giveBack(this.#buffer);
+    this.#buffer?.release();
     this.#buffer = undefined;
-    this.#chunk = undefined;
   }
 
   fail(status: number, call: string): void {
@@ -178,44 +169,12 @@ export class HandleEnd implements StreamEnd {
   }
 
   #received(length: number): Uint8Array | undefined {
-    const buffer = this.#buffer as Uint8Array;
     if (this.#shutdown !== 'no') this.#heardAfterShutdown = true;
-    let chunk = this.#chunk;
-    if (chunk?.length !== length) {
-      chunk = length === buffer.length ? buffer : buffer.subarray(0, length);
-      this.#chunk = chunk;
-    }
-    if (this.#handler?.received(this, chunk) !== true) {
-      if (!this.#closing) this.#handle.readStop();
-      return undefined;
-    }
-    return this.#resize(buffer, length);
-  }
-
-  /** Everything read so far has been taken by the kernel: the buffer may be exchanged. */
-  #resize(buffer: Uint8Array, length: number): Uint8Array | undefined {
-    const { buffers } = this.#context;
-    if (length === buffer.length) {
-      this.#smallReads = 0;
-      this.#fullReads += 1;
-      if (this.#fullReads < FULL_READS_TO_GROW) return undefined;
-      return this.#exchange(buffer, buffers.larger(buffer));
-    }
-    this.#fullReads = 0;
-    if (buffer.length === SMALL_BYTES) return undefined;
-    this.#smallReads = length < SMALL_BYTES ? this.#smallReads + 1 : 0;
-    if (this.#smallReads < SMALL_READS_TO_SHRINK) return undefined;
-    return this.#exchange(buffer, buffers.small());
-  }
-
-  #exchange(buffer: Uint8Array, next: Uint8Array | undefined): Uint8Array | undefined {
-    this.#fullReads = 0;
-    this.#smallReads = 0;
-    if (next === undefined) return undefined;
-    this.#context.buffers.giveBack(buffer);
-    this.#buffer = next;
-    this.#chunk = undefined;
-    return next;
+    const buffer = this.#buffer as AdaptiveBuffer;
+    if (this.#handler?.received(this, buffer.chunk(length)) === true)
+      return buffer.taken(length) ? buffer.bytes : undefined;
+    if (!this.#closing) this.#handle.readStop();
+    return undefined;
   }
 
   #shutDown(): void {

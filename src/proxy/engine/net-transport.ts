@@ -1,8 +1,9 @@
-import { createServer, type Server, Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { errorCode } from '../../base/errors.ts';
 import type { SocketAddress } from '../flow.ts';
 import { DuplexEnd } from './duplex-end.ts';
 import { ListenError } from './engine.ts';
+import { ReadBuffers } from './read-buffers.ts';
 import type { LocalSource } from './source-ports.ts';
 import {
   type AcceptEvents,
@@ -12,6 +13,8 @@ import {
   type Transport,
   type TransportListener,
 } from './stream-end.ts';
+
+const buffers = new ReadBuffers();
 
 /** Sockets through node:net's public API: works wherever Node does. */
 export const netTransport: Transport = {
@@ -37,14 +40,16 @@ export const netTransport: Transport = {
   },
 
   dial(remote: SocketAddress, source: LocalSource | undefined, handler: EndHandler): StreamEnd {
-    const socket = new Socket({ allowHalfOpen: true });
-    socket.connect({
-      host: remote.address,
-      port: remote.port,
-      noDelay: true,
-      ...(source === undefined ? {} : { localAddress: source.address, localPort: source.port }),
-    });
-    return DuplexEnd.open(socket, handler);
+    return DuplexEnd.dial(
+      {
+        host: remote.address,
+        port: remote.port,
+        noDelay: true,
+        ...(source === undefined ? {} : { localAddress: source.address, localPort: source.port }),
+      },
+      buffers,
+      handler,
+    );
   },
 };
 
