@@ -24,8 +24,8 @@ const { values } = parseArgs({
     port: { type: 'string', default: '0' },
   },
 });
-/** Descriptors of the forwarder that are no idle connection's: Node's own and the stream's. */
-const OTHER_DESCRIPTORS = 400;
+/** Descriptors of the forwarder that are no idle connection's: Node's own, and half a second of the stream. */
+const OTHER_DESCRIPTORS = 2000;
 
 const settings = {
   idle: Math.min(Number(values.idle), Math.floor((fileLimit() - OTHER_DESCRIPTORS) / 2)),
@@ -237,7 +237,7 @@ async function forwarder(): Promise<void> {
     const result: Measurement = {
       rssBytes:
         Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024,
-      liveBytes: liveBytes(),
+      liveBytes: bytesAlive(),
       handles: process.getActiveResourcesInfo().length,
       descriptors: readdirSync('/proc/self/fd').length,
       active: engine.counters.active,
@@ -253,7 +253,7 @@ async function forwarder(): Promise<void> {
   process.send?.(local.port);
 }
 
-function liveBytes(): number {
+function bytesAlive(): number {
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }

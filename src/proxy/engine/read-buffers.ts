@@ -1,3 +1,5 @@
+import { SlabPool } from './slab-pool.ts';
+
 /** Holds a request or its answer; every connection has two. */
 export const SMALL_BYTES = 4096;
 const MEDIUM_BYTES = 65_536;
@@ -6,7 +8,8 @@ const LARGE_BYTES = 1_048_576;
 
 /** Small buffers are cut from slabs: one allocation for so many connections. */
 const SLAB_BYTES = 1 << 20;
-/** Buffers kept for later, a size; more are left to the garbage collector. */
+const MAX_SPARE_SLABS = 8;
+/** Buffers kept for later, of the other two sizes each; more are left to the garbage collector. */
 const MAX_SPARE_BYTES = 32 << 20;
 /** Medium and large buffers lent at one time; beyond it, bulk transfers stay with what they have. */
 const MAX_LENT_BYTES = 128 << 20;
@@ -16,14 +19,17 @@ const MAX_LENT_BYTES = 128 << 20;
  * of the connection can touch them any more.
  */
 export class ReadBuffers {
-  readonly #small: Uint8Array[] = [];
+  readonly #small = new SlabPool({
+    pieceBytes: SMALL_BYTES,
+    slabBytes: SLAB_BYTES,
+    maxSpareSlabs: MAX_SPARE_SLABS,
+  });
   readonly #medium: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
   #lentBytes = 0;
 
   small(): Uint8Array {
-    if (this.#small.length === 0) this.#cutSlab();
-    return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
+    return this.#small.take();
   }
 
   /** The next size up, or undefined when there is none to lend. The old one is still the caller's. */
@@ -36,19 +42,12 @@ export class ReadBuffers {
   }
 
   giveBack(buffer: Uint8Array): void {
-    if (buffer.length !== SMALL_BYTES) this.#lentBytes -= buffer.length;
-    const spare = this.#spareOf(buffer);
+    if (buffer.length === SMALL_BYTES) {
+      this.#small.giveBack(buffer);
+      return;
+    }
+    this.#lentBytes -= buffer.length;
+    const spare = buffer.length === MEDIUM_BYTES ? this.#medium : this.#large;
     if (spare.length * buffer.length < MAX_SPARE_BYTES) spare.push(buffer);
-  }
-
-  #spareOf(buffer: Uint8Array): Uint8Array[] {
-    if (buffer.length === SMALL_BYTES) return this.#small;
-    return buffer.length === MEDIUM_BYTES ? this.#medium : this.#large;
-  }
-
-  #cutSlab(): void {
-    const slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    for (let at = 0; at < SLAB_BYTES; at += SMALL_BYTES)
-      this.#small.push(slab.subarray(at, at + SMALL_BYTES));
   }
 }
