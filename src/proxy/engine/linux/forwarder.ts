@@ -46,7 +46,9 @@ const ACCEPT_LIMITS: readonly number[] = [abi.EMFILE, abi.ENFILE, abi.ENOBUFS, a
 /** News that nobody waits for go with others, with the first idle millisecond, or after so many turns. */
 const LAZY_TURNS = 8;
 const LAZY_WAIT_MS = 1;
+/** At the end requests fail at once, so this is never reached. */
 const RELEASE_WAIT_MS = 10;
+const RELEASE_WAITS = 500;
 
 /**
  * The forwarding thread: accepts, asks the main thread where each connection goes, and dials; its backend moves the
@@ -295,9 +297,12 @@ export class Forwarder implements BackendHost {
   /** Memory last: until the descriptors are closed the kernel may know of it. */
   #release(): void {
     for (const conversation of this.#conversations.values()) conversation.kill();
-    while (this.#conversations.size > 0) this.#backend.wait(RELEASE_WAIT_MS);
+    for (let left = RELEASE_WAITS; this.#conversations.size > 0 && left > 0; left -= 1)
+      this.#backend.wait(RELEASE_WAIT_MS);
     this.tools.pipes.release();
     this.descriptors.resetAll();
+    // Buffers that the kernel may still write to stay where they are.
+    if (this.#conversations.size > 0) return;
     this.tools.buffers.release();
     this.#backend.release();
     this.#sockets.release();
