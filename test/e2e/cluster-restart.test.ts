@@ -8,6 +8,7 @@ import type { Node, Pod, Service } from '../../src/api/types/core.ts';
 import type { EndpointSlice } from '../../src/api/types/discovery.ts';
 import { cidrContains, parseCidr, parseIp } from '../../src/base/ip.ts';
 import { ApiClient } from './support/api-client.ts';
+import { OWN_PLAN } from './support/api-cluster.ts';
 import { freePort } from './support/free-port.ts';
 import { curl, has, RunningUp } from './support/podwire.ts';
 
@@ -71,15 +72,19 @@ afterEach(async () => {
 /** What a user sees of a cluster. */
 class Cluster implements Disposable {
   readonly #api: ApiClient;
+  readonly #resolver = new Resolver();
 
-  private constructor(api: ApiClient) {
+  private constructor(api: ApiClient, dnsPort: number) {
     this.#api = api;
+    this.#resolver.setServers([`127.0.0.1:${dnsPort}`]);
   }
 
   /** Always with the same seed: not even that may bring back names, UIDs or addresses. */
   static async start(...args: string[]): Promise<Cluster> {
-    const port = await freePort();
+    const [port, dnsPort] = [await freePort(), await freePort()];
     const own = [
+      OWN_PLAN,
+      ['--dns-listen', `127.0.0.1:${dnsPort}`],
       ['--data-dir', join(folder, 'data')],
       ['--insecure-port', String(port)],
       ['--api-listen', `127.0.0.1:${await freePort()}`],
@@ -87,7 +92,7 @@ class Cluster implements Disposable {
       ['--nodes', '3'],
     ].flat();
     up = await RunningUp.start([...own, ...args]);
-    return new Cluster(new ApiClient(`http://127.0.0.1:${port}`));
+    return new Cluster(new ApiClient(`http://127.0.0.1:${port}`), dnsPort);
   }
 
   nodes = () => this.#api.list<Node>('/api/v1/nodes');
@@ -108,6 +113,10 @@ class Cluster implements Disposable {
       .flatMap(({ endpoints }) => endpoints ?? [])
       .flatMap(({ conditions, addresses }) => (conditions?.ready === true ? addresses : []))
       .toSorted();
+  }
+
+  async resolve(name: string): Promise<string[]> {
+    return (await this.#resolver.resolve4(`${name}.default.svc.cluster.local`)).toSorted();
   }
 
   async scale(name: string, replicas: number): Promise<void> {
@@ -139,12 +148,6 @@ function expectAddressesInOrder(pods: Map<string, Pod>, nodes: readonly Node[]):
     const ip = parseIp(status?.podIP ?? '');
     expect(range !== undefined && ip !== undefined && cidrContains(range, ip)).toBe(true);
   }
-}
-
-async function resolve(name: string): Promise<string[]> {
-  const resolver = new Resolver();
-  resolver.setServers(['127.0.0.1:1053']);
-  return (await resolver.resolve4(`${name}.default.svc.cluster.local`)).toSorted();
 }
 
 /** Which pods answer at the address, of so many requests. */
@@ -188,10 +191,10 @@ describe.skipIf(!has('curl')).each(['SIGTERM', 'SIGKILL'] as const)('after %s', 
     // Endpoints, DNS and proxies say what the pods say.
     expect(await second.endpoints('web')).toEqual(addressesOf(after, 'web'));
     expect(await second.endpoints('db')).toEqual(addressesOf(after, 'db'));
-    expect(await resolve('db')).toEqual(addressesOf(after, 'db'));
-    expect(await resolve('db-0.db')).toEqual([after.get('db-0')?.status?.podIP]);
+    expect(await second.resolve('db')).toEqual(addressesOf(after, 'db'));
+    expect(await second.resolve('db-0.db')).toEqual([after.get('db-0')?.status?.podIP]);
     const web = services.find(({ metadata }) => metadata.name === 'web');
-    expect(await resolve('web')).toEqual([web?.spec.clusterIP]);
+    expect(await second.resolve('web')).toEqual([web?.spec.clusterIP]);
     const external = web?.status?.loadBalancer?.ingress?.[0]?.ip;
     const names = [...after.keys()].filter((name) => name.startsWith('web-'));
     for (const url of [

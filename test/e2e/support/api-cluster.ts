@@ -10,7 +10,7 @@ import { type Finished, RunningUp, runPodwire } from './podwire.ts';
 
 const POLL_MS = 20;
 /** Addresses of its own, so that it runs beside any other cluster of the machine. */
-const OWN_PLAN = [
+export const OWN_PLAN: readonly string[] = [
   ['--node-cidr', '127.118.0.0/16'],
   ['--lb-cidr', '127.118.255.0/24'],
   ['--pod-cidr', '127.144.0.0/16'],
