@@ -57,7 +57,7 @@ test('simulated and on real sockets, the validation scenario agrees within the b
 
 test('keep-alive clients, a rollout and a dead pod, on real sockets', async () => {
   const rollout = await live(shipped('rolling-update', 4000), ['ipvs-lc']);
-  expect(rollout.algorithms[0]?.runs[0]?.metrics.failedShare).toBeLessThan(0.02);
+  expect(rollout.algorithms[0]?.runs[0]?.metrics.failedShare).toBeLessThan(0.05);
   expect(
     shares(rollout.algorithms[0])
       .slice(8)

@@ -1,7 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Route } from '../../proxy/engine/engine.ts';
+import { HandleTransport } from '../../proxy/engine/handle-transport.ts';
 import { netTransport } from '../../proxy/engine/net-transport.ts';
+import type { Transport } from '../../proxy/engine/stream-end.ts';
 import { StreamEngine } from '../../proxy/engine/stream-engine.ts';
+import { loadTcpBinding } from '../../proxy/engine/tcp-binding.ts';
 import type { NodeBalancer } from './node-balancer.ts';
 import type { WatchOptions } from './request-watch.ts';
 import { watchedTransport } from './watched-transport.ts';
@@ -16,7 +19,8 @@ export async function listenStreams(
   options: { readonly clock: Clock; readonly watch?: WatchOptions },
 ): Promise<number> {
   const { clock, watch } = options;
-  const transport = watch === undefined ? netTransport : watchedTransport(netTransport, watch);
+  const usual = usualTransport();
+  const transport = watch === undefined ? usual : watchedTransport(usual, watch);
   const engine = new StreamEngine({ transport, clock });
   const route = ({ source }: { readonly source: { address: string; port: number } }): Route => {
     const choice = node.choose(source);
@@ -26,4 +30,10 @@ export async function listenStreams(
   };
   const { local } = await engine.listen({ address, port: 0, route });
   return local.port;
+}
+
+/** What a proxy takes that was not told otherwise: see createEngine. */
+function usualTransport(): Transport {
+  const binding = loadTcpBinding();
+  return binding === undefined ? netTransport : new HandleTransport(binding);
 }

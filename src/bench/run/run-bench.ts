@@ -40,13 +40,8 @@ export async function simulateScenarios(options: BenchOptions): Promise<BenchRes
         algorithms: chosen ?? scenario.algorithms.map(algorithmNamed),
         seed: options.seed,
         seeds: options.seeds ?? scenario.seeds,
-        onProgress: async (progress) => {
-          options.onProgress({
-            ...progress,
-            done: progress.done + results.length * progress.total,
-            total: progress.total * scenarios.length,
-          });
-        },
+        onProgress: async (progress) =>
+          options.onProgress(amongAll(progress, results.length, scenarios)),
       }),
     );
   return {
@@ -69,7 +64,9 @@ export async function runScenariosLive(options: BenchOptions, clock: Clock): Pro
   for (const scenario of scenarios) {
     const own = ownAlgorithms(scenario, options).map(podwireContender);
     const contenders = [...own, ...peerContenders(scenario, peers, clock)];
-    results.push(await liveRun(scenario, contenders, options, clock));
+    const onProgress = (progress: Progress): void =>
+      options.onProgress(amongAll(progress, results.length, scenarios));
+    results.push(await liveRun(scenario, contenders, { ...options, onProgress }, clock));
   }
   return liveResult(options, 'live', peers, results);
 }
@@ -79,10 +76,14 @@ export async function runScenariosLive(options: BenchOptions, clock: Clock): Pro
  * see report/agreement.ts. Without peers, which have no simulation. Throws as {@link runScenariosLive} does.
  */
 export async function runScenariosBoth(options: BenchOptions, clock: Clock): Promise<BenchResult> {
+  const scenarios = loadScenarios(options.scenarios);
   const results: ScenarioResult[] = [];
-  for (const scenario of loadScenarios(options.scenarios)) {
+  for (const [over, scenario] of scenarios.entries()) {
     const algorithms = ownAlgorithms(scenario, options);
-    const real = await liveRun(scenario, algorithms.map(podwireContender), options, clock);
+    const onProgress = (progress: Progress): void =>
+      options.onProgress(amongAll(progress, over, scenarios));
+    const contenders = algorithms.map(podwireContender);
+    const real = await liveRun(scenario, contenders, { ...options, onProgress }, clock);
     const simulated = await runSimulated(liveScenario(scenario), {
       algorithms,
       seed: options.seed,
@@ -92,6 +93,12 @@ export async function runScenariosBoth(options: BenchOptions, clock: Clock): Pro
     results.push(real, simulated);
   }
   return liveResult(options, 'both', new Map(), results);
+}
+
+/** The steps of one scenario as steps of all, supposing that all have as many; `over` are done. */
+function amongAll(progress: Progress, over: number, scenarios: readonly Scenario[]): Progress {
+  const { done, total } = progress;
+  return { ...progress, done: over * total + done, total: total * scenarios.length };
 }
 
 function ownAlgorithms(scenario: Scenario, { algorithms }: BenchOptions): Algorithm[] {

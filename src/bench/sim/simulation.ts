@@ -333,6 +333,9 @@ class Simulation {
     for (let request = 0; request < requests.slots.made; request += 1) {
       const connection = requests.connection[request] as number;
       if (connection < 0 || this.#connections.backend[connection] !== backend) continue;
+      const node = this.#connections.node[connection] as number;
+      const waitedMs = now - (requests.sentAt[request] as number);
+      this.#balancers[node]?.requestEnded?.(backend, waitedMs);
       this.#fail('reset', request);
       this.#pool.leave(backend);
     }
