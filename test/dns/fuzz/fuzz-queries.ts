@@ -19,6 +19,7 @@ const WINDOW = 64;
 /** How long a batch waits for replies that will not come: broken queries are dropped. */
 const BATCH_WAIT_MS = 2;
 const PROBE_EVERY = 4096;
+const PROBE_TRIES = 3;
 const PROBE_WAIT_MS = 2000;
 const PROBE_ID = 0xffff;
 const MIN_LIMIT_BYTES = 512;
@@ -134,7 +135,14 @@ function limitOf(query: Buffer): number {
   }
 }
 
-function probe(socket: Socket, onAnswer: (done: () => void) => void): Promise<boolean> {
+/** Asks as a resolver does, again when nothing comes: a datagram may be lost where the machine is busy. */
+async function probe(socket: Socket, onAnswer: (done: () => void) => void): Promise<boolean> {
+  for (let tries = 0; tries < PROBE_TRIES; tries += 1)
+    if (await probeOnce(socket, onAnswer)) return true;
+  return false;
+}
+
+function probeOnce(socket: Socket, onAnswer: (done: () => void) => void): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), PROBE_WAIT_MS);
     onAnswer(() => {
