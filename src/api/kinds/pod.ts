@@ -83,7 +83,8 @@ export const podKind: KindDefinition = defineKind<Pod>({
 
 /** The spec with everything that may change taken from `like`. */
 function immutableSpec(spec: PodSpec, like: PodSpec): PodSpec {
-  const withImages = (containers: PodSpec['containers'], others: PodSpec['containers']) =>
+  // An update may have left the containers out; it is refused for that by and by.
+  const withImages = (containers: PodSpec['containers'] = [], others: PodSpec['containers'] = []) =>
     containers.map((container, index) => {
       const image = others[index]?.image;
       return image === undefined ? container : { ...container, image };
@@ -93,7 +94,7 @@ function immutableSpec(spec: PodSpec, like: PodSpec): PodSpec {
     containers: withImages(spec.containers, like.containers),
   };
   if (spec.initContainers !== undefined)
-    copy.initContainers = withImages(spec.initContainers, like.initContainers ?? []);
+    copy.initContainers = withImages(spec.initContainers, like.initContainers);
   delete copy.tolerations;
   delete copy.activeDeadlineSeconds;
   delete copy.schedulingGates;

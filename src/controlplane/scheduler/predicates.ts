@@ -1,4 +1,4 @@
-import { matchesLabels, selectorRequirements } from '../../api/label-selector.ts';
+import { matchesLabels, matchesSelector, selectorRequirements } from '../../api/label-selector.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import type {
   Container,
@@ -32,13 +32,22 @@ const DEFAULT_MAX_PODS = 110;
 /** The filter plugins of the default scheduler, in its order; undefined: the node will do. */
 export function refusal(pod: Pod, info: NodeInfo, nodes: readonly NodeInfo[]): Refusal | undefined {
   const fixed = fixedRefusal(pod, info.node);
-  if (fixed !== undefined) return { reason: fixed, preemptable: false };
-  const passing =
+  if (fixed !== undefined) return hopeless(fixed);
+  return (
     portRefusal(pod, info) ??
     resourceRefusal(pod, info) ??
     spreadRefusal(pod, info, nodes) ??
-    antiAffinityRefusal(pod, info, nodes);
-  return passing === undefined ? undefined : { reason: passing, preemptable: true };
+    antiAffinityRefusal(pod, info, nodes)
+  );
+}
+
+/** No other pod's leaving would change it: UnschedulableAndUnresolvable. */
+function hopeless(reason: string): Refusal {
+  return { reason, preemptable: false };
+}
+
+function crowdedOut(reason: string): Refusal {
+  return { reason, preemptable: true };
 }
 
 /** What no other pod's leaving could change. */
@@ -117,7 +126,7 @@ function matchesRequirement(
   }
 }
 
-function portRefusal(pod: Pod, info: NodeInfo): string | undefined {
+function portRefusal(pod: Pod, info: NodeInfo): Refusal | undefined {
   const wanted = hostPorts(pod);
   if (wanted.length === 0) return undefined;
   const taken = info.pods.flatMap(hostPorts);
@@ -129,7 +138,9 @@ function portRefusal(pod: Pod, info: NodeInfo): string | undefined {
         (other.ip === port.ip || other.ip === '' || port.ip === ''),
     ),
   );
-  return clash ? "node(s) didn't have free ports for the requested pod ports" : undefined;
+  return clash
+    ? crowdedOut("node(s) didn't have free ports for the requested pod ports")
+    : undefined;
 }
 
 function hostPorts(pod: Pod): { port: number; protocol: string; ip: string }[] {
@@ -143,15 +154,17 @@ function hostPorts(pod: Pod): { port: number; protocol: string; ip: string }[] {
     }));
 }
 
-function resourceRefusal(pod: Pod, info: NodeInfo): string | undefined {
+function resourceRefusal(pod: Pod, info: NodeInfo): Refusal | undefined {
   const allocatable = info.node.status?.allocatable ?? {};
   const maxPods =
     allocatable['pods'] === undefined ? DEFAULT_MAX_PODS : quantityValue(allocatable['pods']);
-  if (info.pods.length + 1 > maxPods) return 'Too many pods';
+  if (info.pods.length + 1 > maxPods) return crowdedOut('Too many pods');
   for (const [name, wanted] of podRequests(pod)) {
     if (wanted === 0) continue;
     const used = info.pods.reduce((sum, other) => sum + (podRequests(other).get(name) ?? 0), 0);
-    if (used + wanted > quantityValue(allocatable[name] ?? '0')) return `Insufficient ${name}`;
+    const size = quantityValue(allocatable[name] ?? '0');
+    if (wanted > size) return hopeless(`Insufficient ${name}`);
+    if (used + wanted > size) return crowdedOut(`Insufficient ${name}`);
   }
   return undefined;
 }
@@ -180,16 +193,20 @@ function requestsOf(container: Container): [string, number][] {
   ]);
 }
 
-function spreadRefusal(pod: Pod, info: NodeInfo, nodes: readonly NodeInfo[]): string | undefined {
+function spreadRefusal(pod: Pod, info: NodeInfo, nodes: readonly NodeInfo[]): Refusal | undefined {
   for (const constraint of pod.spec.topologySpreadConstraints ?? []) {
     if (constraint.whenUnsatisfiable !== 'DoNotSchedule') continue;
     const domain = info.node.metadata.labels?.[constraint.topologyKey];
     if (domain === undefined)
-      return "node(s) didn't match pod topology spread constraints (missing required label)";
+      return hopeless(
+        "node(s) didn't match pod topology spread constraints (missing required label)",
+      );
     const counts = spreadCounts(pod, constraint.topologyKey, constraint.labelSelector, nodes);
     const fewest = counts.size < (constraint.minDomains ?? 0) ? 0 : Math.min(...counts.values());
-    if ((counts.get(domain) ?? 0) + 1 - fewest > constraint.maxSkew)
-      return "node(s) didn't match pod topology spread constraints";
+    // A pod that its own selector does not take adds nothing to the skew.
+    const own = matchesSelector(constraint.labelSelector, pod.metadata.labels) ? 1 : 0;
+    if ((counts.get(domain) ?? 0) + own - fewest > constraint.maxSkew)
+      return crowdedOut("node(s) didn't match pod topology spread constraints");
   }
   return undefined;
 }
@@ -224,7 +241,7 @@ function antiAffinityRefusal(
   pod: Pod,
   info: NodeInfo,
   nodes: readonly NodeInfo[],
-): string | undefined {
+): Refusal | undefined {
   const terms =
     pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
   for (const term of terms) {
@@ -240,7 +257,7 @@ function antiAffinityRefusal(
           namespaces.includes(other.metadata.namespace ?? '') &&
           matchesLabels(requirements, other.metadata.labels),
       );
-    if (taken) return "node(s) didn't match pod anti-affinity rules";
+    if (taken) return crowdedOut("node(s) didn't match pod anti-affinity rules");
   }
   return undefined;
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ApiHarness } from './api-harness.ts';
 import { INVALID_OBJECTS } from './invalid-objects.ts';
 import { REFUSED_REQUESTS } from './refused-requests.ts';
-import { APPS, CORE, deployment, service } from './request-objects.ts';
+import { APPS, CORE, deployment, pod, service } from './request-objects.ts';
 
 let api: ApiHarness;
 
@@ -16,6 +16,8 @@ beforeAll(async () => {
     body: { ...deployment({ replicas: 0 }), metadata: { name: 'dep' } },
   });
   if (made.code !== 201) throw new Error(JSON.stringify(made.body));
+  const lone = await api.call('POST', `${CORE}/pods`, { body: pod({}, { name: 'lone' }) });
+  if (lone.code !== 201) throw new Error(JSON.stringify(lone.body));
   // Controllers come to rest, so that the revision stands still but for what tests do.
   for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 });

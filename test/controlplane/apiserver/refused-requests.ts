@@ -310,6 +310,15 @@ export const REFUSED_REQUESTS: readonly [
     'the server rejected our request due to an error in our request: testing value /kind failed',
   ],
   [
+    'an update that leaves out the spec',
+    'PUT',
+    `${CORE}/pods/lone`,
+    { body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'lone' } } },
+    422,
+    'Invalid',
+    'spec.containers: Required value',
+  ],
+  [
     'an apply without a manager',
     'PATCH',
     `${CORE}/services/taken`,

@@ -174,7 +174,7 @@ describe('the scheduler', () => {
       .resource('events')
       .list({ fieldSelector: 'reason=FailedScheduling' });
     expect(items[0]?.message).toBe(
-      '0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable. preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
+      '0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.',
     );
     const [pod] = await harness.pods();
     expect(pod?.status?.conditions?.[0]).toMatchObject({
