@@ -95,6 +95,7 @@ function everything(family: IpFamilyName): RoutingTable {
       here,
     ],
     [{ type: 'NodePort', ports: [{ port: 53, nodePort: 30_004, protocol: 'UDP' }] }, []],
+    [{ type: 'NodePort', ports: [{ port: 132, nodePort: 30_005, protocol: 'SCTP' }] }, []],
     [{ internalTrafficPolicy: 'Local' }, far],
     [{ internalTrafficPolicy: 'Local' }, here],
   ];

@@ -113,7 +113,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await cluster.stop('SIGKILL');
+  await cluster.stop();
   rmSync(folder, { recursive: true });
 });
 

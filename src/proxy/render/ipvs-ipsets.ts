@@ -19,6 +19,8 @@ export type IpsetName =
   | 'KUBE-NODE-PORT-LOCAL-TCP'
   | 'KUBE-NODE-PORT-UDP'
   | 'KUBE-NODE-PORT-LOCAL-UDP'
+  | 'KUBE-NODE-PORT-SCTP-HASH'
+  | 'KUBE-NODE-PORT-LOCAL-SCTP-HASH'
   | 'KUBE-HEALTH-CHECK-NODE-PORT'
   | 'KUBE-IPVS-IPS';
 
@@ -36,6 +38,8 @@ const TYPES: Readonly<Record<IpsetName, string>> = {
   'KUBE-NODE-PORT-LOCAL-TCP': 'bitmap:port',
   'KUBE-NODE-PORT-UDP': 'bitmap:port',
   'KUBE-NODE-PORT-LOCAL-UDP': 'bitmap:port',
+  'KUBE-NODE-PORT-SCTP-HASH': 'hash:ip,port',
+  'KUBE-NODE-PORT-LOCAL-SCTP-HASH': 'hash:ip,port',
   'KUBE-HEALTH-CHECK-NODE-PORT': 'bitmap:port',
   'KUBE-IPVS-IPS': 'hash:ip',
 };
@@ -98,7 +102,7 @@ function addLoopback(servicePort: ServicePort, table: RoutingTable, add: Add): v
 function addFrontend(frontend: Frontend, view: NodeView, add: Add): void {
   const { info } = frontend.servicePort;
   if (frontend.address === undefined) {
-    addNodePort(frontend, add);
+    addNodePort(frontend, view, add);
     return;
   }
   const member = `${frontend.address},${frontend.protocol.toLowerCase()}:${frontend.port}`;
@@ -113,10 +117,20 @@ function addFrontend(frontend: Frontend, view: NodeView, add: Add): void {
   }
 }
 
-function addNodePort({ protocol, port, servicePort }: Frontend, add: Add): void {
-  if (protocol === 'SCTP') return;
-  add(`KUBE-NODE-PORT-${protocol}`, String(port));
-  if (servicePort.info.externalPolicyLocal) add(`KUBE-NODE-PORT-LOCAL-${protocol}`, String(port));
+/** A bitmap of ports does not know SCTP, so its node ports stand with each address. */
+function addNodePort(frontend: Frontend, view: NodeView, add: Add): void {
+  const { protocol, port, family } = frontend;
+  const local = frontend.servicePort.info.externalPolicyLocal;
+  if (protocol !== 'SCTP') {
+    add(`KUBE-NODE-PORT-${protocol}`, String(port));
+    if (local) add(`KUBE-NODE-PORT-LOCAL-${protocol}`, String(port));
+    return;
+  }
+  for (const address of view.nodePortAddresses(family)) {
+    const member = `${address},sctp:${port}`;
+    add('KUBE-NODE-PORT-SCTP-HASH', member);
+    if (local) add('KUBE-NODE-PORT-LOCAL-SCTP-HASH', member);
+  }
 }
 
 function addSourceRanges(frontend: Frontend, member: string, view: NodeView, add: Add): void {

@@ -28,6 +28,10 @@ const COMMENTS = {
   'KUBE-NODE-PORT-LOCAL-TCP': 'Kubernetes nodeport TCP port with externalTrafficPolicy=local',
   'KUBE-NODE-PORT-UDP': 'Kubernetes nodeport UDP port for masquerade purpose',
   'KUBE-NODE-PORT-LOCAL-UDP': 'Kubernetes nodeport UDP port with externalTrafficPolicy=local',
+  'KUBE-NODE-PORT-SCTP-HASH':
+    "Kubernetes nodeport SCTP port for masquerade purpose with type 'hash ip:port'",
+  'KUBE-NODE-PORT-LOCAL-SCTP-HASH':
+    "Kubernetes nodeport SCTP port with externalTrafficPolicy=local with type 'hash ip:port'",
   'KUBE-HEALTH-CHECK-NODE-PORT': 'Kubernetes health check node port',
 } as const;
 
@@ -86,7 +90,7 @@ function setRule(
   name: keyof typeof COMMENTS,
   directions: string,
   target: string,
-  protocol?: 'tcp' | 'udp',
+  protocol?: 'tcp' | 'udp' | 'sctp',
 ): void {
   if ((sets.get(name)?.size ?? 0) === 0) return;
   const before = protocol === undefined ? [] : [`-p ${protocol}`];
@@ -108,6 +112,8 @@ function writeNat(nat: RuleTable, sets: Ipsets, context: NodeContext, family: Ip
     rule('KUBE-NODE-PORT', `KUBE-NODE-PORT-LOCAL-${name}`, 'dst', '-j RETURN', protocol);
     rule('KUBE-NODE-PORT', `KUBE-NODE-PORT-${name}`, 'dst', MARK_MASQ, protocol);
   }
+  rule('KUBE-NODE-PORT', 'KUBE-NODE-PORT-LOCAL-SCTP-HASH', 'dst,dst', '-j RETURN', 'sctp');
+  rule('KUBE-NODE-PORT', 'KUBE-NODE-PORT-SCTP-HASH', 'dst,dst', MARK_MASQ, 'sctp');
   writeClusterIPs(nat, sets, context, family);
   rule('KUBE-SERVICES', 'KUBE-EXTERNAL-IP', 'dst,dst', MARK_MASQ);
   for (const name of ['KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL'] as const) {

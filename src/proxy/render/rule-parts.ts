@@ -5,8 +5,9 @@ import type { LocalDetector } from '../node-context.ts';
 
 // Matches and targets in the spelling and order of iptables-save.
 
+/** iptables-save escapes what a shell would take for a quote. */
 export function comment(text: string): string {
-  return `-m comment --comment "${text}"`;
+  return `-m comment --comment "${text.replaceAll("'", "\\'")}"`;
 }
 
 export function fromCidr(cidr: Cidr): string {
