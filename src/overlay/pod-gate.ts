@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { formatIpv4 } from '../base/ip.ts';
 import { resetStream } from '../base/reset-stream.ts';
 import type { NetInterface } from '../netstack/ip/net-interface.ts';
-import type { TcpListener } from '../netstack/tcp/tcp-layer.ts';
+import type { TcpListener } from '../netstack/tcp/listeners.ts';
 import type { TcpSocket } from '../netstack/tcp/tcp-socket.ts';
 import { TcpStream } from '../netstack/tcp-stream.ts';
 import { readUint16, readUint32 } from '../wire/bytes.ts';

@@ -7,6 +7,7 @@ import { RttEstimator } from './rtt-estimator.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SentQueue } from './sent-queue.ts';
 import { CONGESTION_CONTROLS, type TcpConfig } from './tcp-config.ts';
+import type { TcpCounters } from './tcp-counters.ts';
 
 /** RFC 9293 §3.3.2. LISTEN is a {@link TcpListener}'s. */
 export type TcpState =
@@ -49,26 +50,6 @@ export interface TcpHandler {
   writable?(): void;
   /** Once, last. */
   closed?(reason: CloseReason): void;
-}
-
-/** Named after Linux's counters (nstat) where it has one. */
-export interface TcpCounters {
-  activeOpens: number;
-  passiveOpens: number;
-  attemptFails: number;
-  estabResets: number;
-  inSegs: number;
-  outSegs: number;
-  retransSegs: number;
-  outRsts: number;
-  timeouts: number;
-  fastRecoveries: number;
-  lossProbes: number;
-  challengeAcks: number;
-  dsacksSent: number;
-  dsacksReceived: number;
-  zeroWindowProbes: number;
-  keepalives: number;
 }
 
 /** What a connection asks of the layer that holds it. */

@@ -10,8 +10,9 @@ import type { IpOutput } from '../ip/ip-output.ts';
 import { acceptChecksum } from '../ip/transport-checksum.ts';
 import { seqAdd, seqBefore } from '../seq.ts';
 import { ConnectionTable } from './connection-table.ts';
+import { type ConnectTarget, EphemeralPorts } from './ephemeral-ports.ts';
 import { agreeOnOptions } from './handshake.ts';
-
+import { type Listening, Listeners, type ListenOptions, type TcpListener } from './listeners.ts';
 import { type IncomingSegment, refuseSegment, updateMss } from './segment.ts';
 import { sendPending } from './send-pending.ts';
 import { segmentArrives } from './segment-arrives.ts';
@@ -19,60 +20,22 @@ import type { TcpConfig } from './tcp-config.ts';
 import {
   type FourTuple,
   TcpConnection,
-  type TcpCounters,
   TcpEvent,
   type TcpHandler,
   type TcpHost,
 } from './tcp-connection.ts';
+import { emptyCounters, type TcpCounters } from './tcp-counters.ts';
 import { TcpSocket } from './tcp-socket.ts';
 import { runTimers } from './timers.ts';
 import { TupleHash } from './tuple-hash.ts';
-
-/** A LISTEN endpoint. */
-export interface TcpListener {
-  readonly address: number;
-  readonly port: number;
-  /** Connections that arrive from now on are refused; those that exist stay. */
-  close(): void;
-}
-
-export interface ListenOptions {
-  /** Connections that are not yet handed over. Beyond it a SYN is dropped. Linux: somaxconn. */
-  readonly backlog?: number;
-  readonly config?: TcpConfig;
-  /** From within dispatch; set a handler before returning. */
-  onConnection(socket: TcpSocket): void;
-}
-
-export interface ConnectTarget {
-  readonly address: number;
-  readonly port: number;
-  /** One of the stack's addresses. */
-  readonly source: number;
-  /** 0 or absent: any free one. */
-  readonly sourcePort?: number;
-}
 
 export type ConnectOutcome =
   | { readonly kind: 'connecting'; readonly socket: TcpSocket }
   | { readonly kind: 'no-route' | 'ports-exhausted' | 'address-in-use' | 'too-many-connections' };
 
-interface Listening extends TcpListener {
-  readonly backlog: number;
-  readonly config: TcpConfig;
-  readonly onConnection: (socket: TcpSocket) => void;
-  pending: number;
-}
-
-const ANY = 0;
-const DEFAULT_BACKLOG = 4096;
 const MAX_CONNECTIONS = 65_536;
 /** Beyond it the oldest ends early. Linux: net.ipv4.tcp_max_tw_buckets, at its size on a small machine. */
 const MAX_TIME_WAITS = 32_768;
-/** Linux: net.ipv4.tcp_tw_reuse_delay, for a new connection of our own; timestamps tell the two apart. */
-const REUSE_TIME_WAIT_MS = 1000;
-/** Linux: net.ipv4.ip_local_port_range. */
-const EPHEMERAL = { first: 32_768, count: 28_232 } as const;
 /** RFC 6528 §3: the initial sequence number moves every 4 µs. */
 const ISN_PER_MS = 250;
 
@@ -84,19 +47,16 @@ export class TcpLayer implements TcpHost {
   readonly #config: TcpConfig;
   readonly #onWake: () => void;
   readonly #table: ConnectionTable;
-  readonly #listeners = new Map<number, Listening>();
-  /** Passive opens that the application has not been given, and whose they are. */
-  readonly #pending = new Map<TcpConnection, Listening>();
+  readonly #listeners = new Listeners();
   /** Oldest first. */
   readonly #timeWaits = new Set<TcpConnection>();
   readonly #deadlines = new DeadlineHeap<TcpConnection>();
   readonly #isnHash: TupleHash;
   readonly #timestampHash: TupleHash;
-  readonly #portHash: TupleHash;
+  readonly #ports: EphemeralPorts;
   readonly #segment: IncomingSegment;
   readonly #tuple = { localAddress: 0, localPort: 0, remoteAddress: 0, remotePort: 0 };
   #dirty: TcpConnection[] = [];
-  #portsTried = 0;
 
   constructor(
     output: IpOutput,
@@ -112,7 +72,7 @@ export class TcpLayer implements TcpHost {
     this.#table = new ConnectionTable(new TupleHash(random.fork('table')));
     this.#isnHash = new TupleHash(random.fork('isn'));
     this.#timestampHash = new TupleHash(random.fork('timestamps'));
-    this.#portHash = new TupleHash(random.fork('ports'));
+    this.#ports = new EphemeralPorts(this.#table, new TupleHash(random.fork('ports')));
     this.#segment = { tcp: emptyTcp(), bytes: new Uint8Array(0), payloadFrom: 0, payloadTo: 0 };
   }
 
@@ -135,21 +95,7 @@ export class TcpLayer implements TcpHost {
 
   /** `address` 0 takes connections to every address. Undefined when taken. */
   listen(address: number, port: number, options: ListenOptions): TcpListener | undefined {
-    const key = listenerKey(address, port);
-    if (this.#listeners.has(key)) return undefined;
-    const listener: Listening = {
-      address,
-      port,
-      backlog: options.backlog ?? DEFAULT_BACKLOG,
-      config: options.config ?? this.#config,
-      onConnection: (socket) => options.onConnection(socket),
-      pending: 0,
-      close: () => {
-        if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
-      },
-    };
-    this.#listeners.set(key, listener);
-    return listener;
+    return this.#listeners.listen(address, port, { config: this.#config, ...options });
   }
 
   connect(
@@ -160,7 +106,7 @@ export class TcpLayer implements TcpHost {
   ): ConnectOutcome {
     if (this.output.path(target.address) === undefined) return { kind: 'no-route' };
     if (this.#isFull()) return { kind: 'too-many-connections' };
-    const tuple = this.#tupleFor(now, target);
+    const tuple = this.#ports.tupleFor(now, target);
     if (typeof tuple === 'string') return { kind: tuple };
     const connection = this.#create(now, tuple, config, false);
     connection.handler = handler;
@@ -265,7 +211,7 @@ export class TcpLayer implements TcpHost {
     this.#timeWaits.delete(connection);
     this.#table.remove(connection);
     this.#deadlines.remove(connection);
-    this.#handOver(connection);
+    this.#listeners.handOver(connection);
   }
 
   #deliver(connection: TcpConnection, now: number): void {
@@ -273,7 +219,7 @@ export class TcpLayer implements TcpHost {
     connection.events = 0;
     if (events === 0) return;
     if ((events & TcpEvent.connected) !== 0) {
-      const listener = this.#handOver(connection);
+      const listener = this.#listeners.handOver(connection);
       if (listener !== undefined) this.#accept(connection, listener);
       connection.handler.connected?.();
     }
@@ -289,20 +235,10 @@ export class TcpLayer implements TcpHost {
     listener.onConnection(new TcpSocket(connection));
   }
 
-  #handOver(connection: TcpConnection): Listening | undefined {
-    const listener = this.#pending.get(connection);
-    if (listener === undefined) return undefined;
-    this.#pending.delete(connection);
-    listener.pending -= 1;
-    return listener;
-  }
-
   /** RFC 9293 §3.10.7.1 and .2. */
   #receiveUnknown(now: number, segment: IncomingSegment, tuple: FourTuple): void {
     const { flags } = segment.tcp;
-    const listener =
-      this.#listeners.get(listenerKey(tuple.localAddress, tuple.localPort)) ??
-      this.#listeners.get(listenerKey(ANY, tuple.localPort));
+    const listener = this.#listeners.find(tuple.localAddress, tuple.localPort);
     const isPlainSyn =
       (flags & (TcpFlag.syn | TcpFlag.ack | TcpFlag.rst | TcpFlag.fin)) === TcpFlag.syn;
     if (listener !== undefined && isPlainSyn) this.#receiveSyn(now, segment, tuple, listener);
@@ -326,8 +262,7 @@ export class TcpLayer implements TcpHost {
     }
     const connection = this.#create(now, tuple, listener.config, true);
     connection.state = 'SYN-RECEIVED';
-    listener.pending += 1;
-    this.#pending.set(connection, listener);
+    this.#listeners.admit(connection, listener);
     agreeOnOptions(connection, segment, now);
     this.wake(connection);
   }
@@ -356,35 +291,6 @@ export class TcpLayer implements TcpHost {
     );
     this.#table.add(connection);
     return connection;
-  }
-
-  /** RFC 6056 §3.3.3: from a place that depends on the peer, counting up. */
-  #tupleFor(now: number, target: ConnectTarget): FourTuple | 'ports-exhausted' | 'address-in-use' {
-    const tuple = {
-      localAddress: target.source,
-      localPort: target.sourcePort ?? 0,
-      remoteAddress: target.address,
-      remotePort: target.port,
-    };
-    if (tuple.localPort !== 0) return this.#isFree(now, tuple) ? tuple : 'address-in-use';
-    const offset = this.#portHash.of(tuple);
-    for (let tried = 0; tried < EPHEMERAL.count; tried += 1) {
-      this.#portsTried += 1;
-      tuple.localPort = EPHEMERAL.first + ((offset + this.#portsTried) % EPHEMERAL.count);
-      if (this.#isFree(now, tuple)) return tuple;
-    }
-    return 'ports-exhausted';
-  }
-
-  /** RFC 6191 from the other side: what has rested in TIME-WAIT for a second gives way. */
-  #isFree(now: number, tuple: FourTuple): boolean {
-    const known = this.#table.find(tuple);
-    if (known === undefined) return true;
-    if (known.state !== 'TIME-WAIT' || !known.hasTimestamps) return false;
-    const restedMs = now - (known.lingerAt - known.config.timeWaitMs);
-    if (restedMs < REUSE_TIME_WAIT_MS) return false;
-    known.close('closed');
-    return true;
   }
 
   #isFull(): boolean {
@@ -417,29 +323,4 @@ function resendSmaller(connection: TcpConnection, now: number): void {
 
 function isRefusal(code: number): boolean {
   return code === UnreachableCode.port || code === UnreachableCode.protocol;
-}
-
-function listenerKey(address: number, port: number): number {
-  return address * 0x1_0000 + port;
-}
-
-function emptyCounters(): TcpCounters {
-  return {
-    activeOpens: 0,
-    passiveOpens: 0,
-    attemptFails: 0,
-    estabResets: 0,
-    inSegs: 0,
-    outSegs: 0,
-    retransSegs: 0,
-    outRsts: 0,
-    timeouts: 0,
-    fastRecoveries: 0,
-    lossProbes: 0,
-    challengeAcks: 0,
-    dsacksSent: 0,
-    dsacksReceived: 0,
-    zeroWindowProbes: 0,
-    keepalives: 0,
-  };
 }
