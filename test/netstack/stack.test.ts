@@ -416,6 +416,19 @@ describe('UDP', () => {
     expect(bench.stack.drops.count('icmp-rate-limited')).toBe(1);
   });
 
+  test('a socket that passes datagrams on tells their sender that nobody wants them', () => {
+    const bench = new Bench();
+    const { stack } = bench;
+    const socket = stack.udp.bind(
+      { address: STACK_IP, port: ports.destinationPort },
+      { datagram: () => undefined },
+    );
+    expect(bench.input(udpFrame(ports, new Uint8Array(100)))).toEqual([]);
+    socket?.refuse(bench.now, { address: PEER_IP, port: ports.sourcePort });
+    // The quote is an IPv4 header with a UDP header behind it, as much as an error must have.
+    expect(bench.flush().map(show)).toEqual(['ICMP port unreachable, length 36']);
+  });
+
   test('bound twice, closed, and bound again', () => {
     const bench = new Bench();
     const handler = { datagram: () => undefined };
