@@ -233,6 +233,8 @@ async function forwarder(): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   process.on('message', () => {
+    // Buffers are given back in the background of a collection: the next one waits for it.
+    globalThis.gc?.();
     globalThis.gc?.();
     const result: Measurement = {
       rssBytes:

@@ -3,12 +3,12 @@ import { SlabPool } from './slab-pool.ts';
 /** Holds a request or its answer; every connection has two. */
 export const SMALL_BYTES = 4096;
 const MEDIUM_BYTES = 65_536;
-/** Fewer wake-ups: two thirds of the cost of a MiB at 128 KiB (docs/forwarding.md). */
+/** Fewer wake-ups: about two thirds of what a MiB costs at 128 KiB (docs/forwarding.md has both). */
 const LARGE_BYTES = 1_048_576;
 
 /** Small buffers are cut from slabs: one allocation for so many connections. */
 const SLAB_BYTES = 1 << 20;
-const MAX_SPARE_SLABS = 8;
+const MAX_SPARE_SLABS = 2;
 /** Buffers kept for later, of the other two sizes each; more are left to the garbage collector. */
 const MAX_SPARE_BYTES = 32 << 20;
 /** Medium and large buffers lent at one time; beyond it, bulk transfers stay with what they have. */
