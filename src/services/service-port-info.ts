@@ -75,7 +75,8 @@ function sharedInfo(service: Service, family: IpFamilyName) {
   return {
     family,
     externalIPs: addressesOf(spec.externalIPs ?? [], family),
-    loadBalancerVIPs: spec.type === 'LoadBalancer' ? ingressVIPs(service, family) : [],
+    // Whatever the type: the API server empties the status of a Service that stops being a LoadBalancer.
+    loadBalancerVIPs: ingressVIPs(service, family),
     loadBalancerSourceRanges: sourceRanges(spec, family),
     healthCheckNodePort:
       spec.type === 'LoadBalancer' && externalPolicyLocal ? (spec.healthCheckNodePort ?? 0) : 0,

@@ -599,6 +599,13 @@ describe('node-port addresses', () => {
       expected: all('PASS'),
     },
     {
+      what: 'not listed, no endpoints: the filter of iptables asks for no address',
+      world: { ...listing('192.168.1.0/24'), endpoints: [] },
+      from: OUTSIDE,
+      to: to(NODE_IP),
+      expected: { iptables: 'REJECT', nftables: 'PASS', ipvs: 'PASS', userspace: 'PASS' },
+    },
+    {
       what: 'list without loopback',
       world: listing('192.168.1.0/24'),
       from: LOCALHOST,

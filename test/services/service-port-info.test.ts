@@ -82,7 +82,7 @@ describe('servicePortInfos', () => {
       { type: 'LoadBalancer', ingress: [{ ip: '198.51.100.4', ipMode: 'Proxy' }] },
       { loadBalancerVIPs: [] },
     ],
-    [{ type: 'NodePort', ingress: ['198.51.100.4'] }, { loadBalancerVIPs: [] }],
+    [{ type: 'NodePort', ingress: ['198.51.100.4'] }, { loadBalancerVIPs: ['198.51.100.4'] }],
     [{ sessionAffinity: 'ClientIP' }, { affinityTimeoutSeconds: 10_800 }],
     [
       { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 7 } } },

@@ -14,6 +14,7 @@ import {
   splitKey,
 } from './controller-context.ts';
 import { reconcileSlices, SLICE_CONTROLLER } from './endpoint-slices.ts';
+import { TriggerTimes } from './trigger-times.ts';
 import { hasManagedEndpoints, selectedPods, watchServicePods } from './service-watch.ts';
 
 /** Keeps the EndpointSlices of Services with selectors in step with their pods. */
@@ -25,6 +26,7 @@ export function startEndpointSliceController(context: ControllerContext): Resour
   const nodes = informers.of('nodes');
   const slices = informers.of('endpointslices');
   const podsByNamespace = new InformerIndex(pods, (pod) => [pod.metadata.namespace ?? '']);
+  const triggerTimes = new TriggerTimes();
   const slicesByService = new InformerIndex(slices, sliceServiceKeys(SLICE_CONTROLLER));
 
   return startController({
@@ -60,16 +62,19 @@ export function startEndpointSliceController(context: ControllerContext): Resour
     const service = services.get(name, namespace);
     const existing = slicesByService.get(key);
     if (service === undefined || !hasManagedEndpoints(service)) {
+      triggerTimes.forget(key);
       for (const slice of existing) await remove(slice);
       return;
     }
     if (service.metadata.deletionTimestamp !== undefined) return;
+    const selected = selectedPods(service, podsByNamespace.get(namespace));
     const changes = reconcileSlices({
       service,
-      pods: selectedPods(service, podsByNamespace.get(namespace)),
+      pods: selected,
       node: (nodeName) => nodes.get(nodeName),
       nodes: nodes.list(),
       existing,
+      triggerTime: triggerTimes.next(key, service, selected),
     });
     // New endpoints before old ones go: a Service that has endpoints always shows some.
     for (const slice of changes.create) await tools.client.resource('endpointslices').create(slice);

@@ -9,6 +9,7 @@ import {
 } from '../../api/types/discovery.ts';
 import { endpointHostname, endpointPorts, isHeadless } from './endpoint-ports.ts';
 import { addHints } from './endpoint-hints.ts';
+import { withTriggerTime } from './trigger-times.ts';
 import { controllerReference, isPodFinished, isPodReady } from './pod-facts.ts';
 
 export const SLICE_CONTROLLER = 'endpointslice-controller.k8s.io';
@@ -31,6 +32,8 @@ export interface SliceInput {
   readonly nodes: readonly Node[];
   /** The controller's own slices of the Service. */
   readonly existing: readonly EndpointSlice[];
+  /** When the change began that the slices are written for. */
+  readonly triggerTime?: string | undefined;
 }
 
 /** Endpoints with the same ports share slices. */
@@ -59,7 +62,15 @@ export function reconcileSlices(input: SliceInput): SliceChanges {
     reconcileGroup(input.service, group, mine, changes);
   }
   changes.delete.push(...remaining);
-  return changes;
+  const timed = (slice: EndpointSlice): EndpointSlice => withTime(slice, input.triggerTime);
+  return { ...changes, create: changes.create.map(timed), update: changes.update.map(timed) };
+}
+
+function withTime(slice: EndpointSlice, time: string | undefined): EndpointSlice {
+  const { annotations: previous, ...metadata } = slice.metadata;
+  const annotations = withTriggerTime(previous, time);
+  const none = Object.keys(annotations).length === 0;
+  return { ...slice, metadata: { ...metadata, ...(none ? {} : { annotations }) } };
 }
 
 function desiredGroups(input: SliceInput): PortGroup[] {

@@ -1,6 +1,6 @@
 import { equalJson } from '../../api/json.ts';
 import { isApiError } from '../../api/status-errors.ts';
-import type { Endpoints, Service } from '../../api/types/core.ts';
+import type { Endpoints, Pod, Service } from '../../api/types/core.ts';
 import type { Resource } from '../../base/lifetime.ts';
 import { InformerIndex } from '../client/informer-index.ts';
 import { startController } from './controller.ts';
@@ -17,6 +17,7 @@ import {
   MAX_ADDRESSES,
   truncateSubsets,
 } from './endpoints-subsets.ts';
+import { TriggerTimes, withTriggerTime } from './trigger-times.ts';
 import { hasManagedEndpoints, selectedPods, watchServicePods } from './service-watch.ts';
 
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
@@ -31,6 +32,7 @@ export function startEndpointsController(context: ControllerContext): Resource {
   const services = informers.of('services');
   const pods = informers.of('pods');
   const endpoints = informers.of('endpoints');
+  const triggerTimes = new TriggerTimes();
   const podsByNamespace = new InformerIndex(pods, (pod) => [pod.metadata.namespace ?? '']);
 
   return startController({
@@ -59,11 +61,14 @@ export function startEndpointsController(context: ControllerContext): Resource {
     const service = services.get(name, namespace);
     const existing = endpoints.get(name, namespace);
     if (service === undefined) {
+      triggerTimes.forget(key);
       if (existing !== undefined) await remove(existing);
       return;
     }
     if (!hasManagedEndpoints(service)) return;
-    const desired = desiredEndpoints(service, existing);
+    const selected = selectedPods(service, podsByNamespace.get(namespace));
+    const time = triggerTimes.next(key, service, selected);
+    const desired = desiredEndpoints(service, selected, existing, time);
     if (existing === undefined) await tools.client.resource('endpoints').create(desired);
     else if (!sameEndpoints(existing, desired))
       await tools.client.resource('endpoints').update(desired);
@@ -80,19 +85,25 @@ export function startEndpointsController(context: ControllerContext): Resource {
     }
   }
 
-  function desiredEndpoints(service: Service, existing: Endpoints | undefined): Endpoints {
+  function desiredEndpoints(
+    service: Service,
+    selected: readonly Pod[],
+    existing: Endpoints | undefined,
+    time: string | undefined,
+  ): Endpoints {
     const { namespace = '', name = '' } = service.metadata;
-    const all = endpointSubsets(service, selectedPods(service, podsByNamespace.get(namespace)));
+    const all = endpointSubsets(service, selected);
     const truncated = countAddresses(all) > MAX_ADDRESSES;
-    const annotations = { ...existing?.metadata.annotations };
+    const annotations = withTriggerTime(existing?.metadata.annotations, time);
     if (truncated) annotations[OVER_CAPACITY] = 'truncated';
     else delete annotations[OVER_CAPACITY];
+    const { annotations: _previous, ...metadata } = existing?.metadata ?? {};
     const subsets = truncated ? truncateSubsets(all) : all;
     return {
       apiVersion: 'v1',
       kind: 'Endpoints',
       metadata: {
-        ...existing?.metadata,
+        ...metadata,
         name,
         namespace,
         labels: {
@@ -111,6 +122,9 @@ function sameEndpoints(a: Endpoints, b: Endpoints): boolean {
   return (
     equalJson(a.subsets ?? [], b.subsets ?? []) &&
     equalJson(a.metadata.labels, b.metadata.labels) &&
-    equalJson(a.metadata.annotations ?? {}, b.metadata.annotations ?? {})
+    equalJson(
+      withTriggerTime(a.metadata.annotations, undefined),
+      withTriggerTime(b.metadata.annotations, undefined),
+    )
   );
 }

@@ -1,9 +1,14 @@
 import type { Random } from '../../base/random.ts';
 import type { Endpoint } from '../../services/endpoint.ts';
-import type { Frontend, RoutingTable, ServicePort } from '../../services/routing-table.ts';
+import {
+  type Frontend,
+  nodePortKey,
+  type RoutingTable,
+  type ServicePort,
+} from '../../services/routing-table.ts';
 import { formatServicePortName } from '../../services/service-port-name.ts';
 import type { Flow, Trace } from '../flow.ts';
-import type { NodePortHabits, NodeView } from '../node-context.ts';
+import { familyOf, type NodePortHabits, type NodeView } from '../node-context.ts';
 import type { ProxyMode } from '../proxy-mode.ts';
 import { endpointChain, type ServiceChainKind, serviceChain } from './chain-names.ts';
 import type { ModeOptions } from './mode-options.ts';
@@ -43,13 +48,33 @@ const IPTABLES: NetfilterStyle = {
 
 /** Whatever no rule matches stays as it is: it leaks to the default route or meets the host's own RST. */
 function unmatched(
-  _table: RoutingTable,
-  _view: NodeView,
+  table: RoutingTable,
+  view: NodeView,
   flow: Flow,
   trace: Trace | undefined,
 ): Refusal {
+  const filtered = filteredNodePort(table, view, flow);
+  if (filtered !== undefined) {
+    trace?.step(`filter KUBE-EXTERNAL-SERVICES: ${filtered.kind.toUpperCase()}`, {
+      reason: filtered.reason,
+    });
+    return filtered;
+  }
   trace?.step(`KUBE-SERVICES, KUBE-NODEPORTS: no rule for ${describeDestination(flow)}`);
   return REFUSAL.notOurs;
+}
+
+/** The filter's rules for node ports hold for every local address, whatever --nodeport-addresses says. */
+function filteredNodePort(table: RoutingTable, view: NodeView, flow: Flow): Refusal | undefined {
+  const { address, port } = flow.destination;
+  if (!view.isNode(address)) return undefined;
+  const frontend = table.nodePorts.get(nodePortKey(familyOf(address), flow.protocol, port));
+  if (frontend === undefined) return undefined;
+  const { info, categories } = frontend.servicePort;
+  if (!categories.hasAny) return REFUSAL.noEndpoints;
+  return info.externalPolicyLocal && categories.local.length === 0
+    ? REFUSAL.noLocalEndpoints
+    : undefined;
 }
 
 function draw(
