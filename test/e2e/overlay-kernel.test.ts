@@ -361,6 +361,8 @@ describe.skipIf(obstacle !== undefined)('a kernel with offloads off', () => {
     for (let tried = 0; tried < 20 && count('icmp') === 0; tried += 1)
       pair.kernel.run(`ping -c 1 -W 1 ${pair.podIp('bytes')}`);
     pair.kernel.run(`curl -s -o ${join(pair.folder, 'got')} ${url}/bytes/${bytes}`);
+    // A capture comes through the API server: its end takes a moment.
+    for (let tried = 0; tried < 20 && count('http.response.code == 200') === 0; tried += 1);
     pair.podwire.run(`pkill -INT -P ${child.pid} || true`);
     expect(count('vxlan.vni == 1')).toBeGreaterThan(bytes / 1400);
     expect(count('http.response.code == 200')).toBe(1);

@@ -2,7 +2,7 @@ import { Etcd3, type IWatchResponse, type Watcher } from 'etcd3';
 import { isJsonObject } from '../../api/json.ts';
 import { KINDS } from '../../api/kinds.ts';
 import type { KubeObject } from '../../api/types/meta.ts';
-import { type Clock, sleep } from '../../base/clock.ts';
+import { type Clock, sleep, type Timer } from '../../base/clock.ts';
 import { errorMessage, PodwireError } from '../../base/errors.ts';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Logger } from '../../base/log.ts';
@@ -27,6 +27,8 @@ export interface EtcdStoreOptions {
 const ROOT = '/registry/';
 /** How long etcd may take before a commit counts as failed. */
 const CALL_TIMEOUT_MS = 10_000;
+/** A write that etcd has acknowledged and our watch has not shown for so long: the watch is stuck. */
+const OVERDUE_MS = 2_000;
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 
@@ -41,14 +43,16 @@ export class EtcdStore implements Store {
   readonly #lifetime = new Lifetime('etcd store');
   readonly #waiting = new Set<{ readonly revision: number; readonly resolve: () => void }>();
   #watcher: Watcher | undefined;
-  #resyncing: Promise<void> = Promise.resolve();
+  #overdue: Timer | undefined;
+  #resyncing: Promise<void> | undefined;
 
   private constructor(options: EtcdStoreOptions, client: Etcd3) {
     this.#options = options;
     this.#client = client;
     this.#state = new ObjectState(options);
     this.#lifetime.defer(async () => {
-      await this.#watcher?.cancel().catch(() => {});
+      this.#overdue?.cancel();
+      await this.#inTime(this.#watcher?.cancel() ?? Promise.resolve()).catch(() => {});
       client.close();
       for (const { resolve } of this.#waiting) resolve();
       await this.#resyncing;
@@ -59,7 +63,9 @@ export class EtcdStore implements Store {
   static async open(options: EtcdStoreOptions): Promise<EtcdStore> {
     const client = new Etcd3({
       hosts: [...options.endpoints],
-      defaultCallOptions: () => ({ deadline: options.clock.wallNow() + CALL_TIMEOUT_MS }),
+      // A watch lasts; everything else is answered in time or not at all.
+      defaultCallOptions: ({ isStream }) =>
+        isStream ? {} : { deadline: options.clock.wallNow() + CALL_TIMEOUT_MS },
     });
     const store = new EtcdStore(options, client);
     try {
@@ -146,10 +152,21 @@ export class EtcdStore implements Store {
     if (revision <= this.#state.revision || this.#lifetime.ended) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiting.add({ revision, resolve });
+      this.#expect();
     });
   }
 
-  async #readAll(): Promise<{ readonly objects: StoredEntry[]; readonly revision: number }> {
+  /** etcd's client can lose its watch for good when etcd goes and comes back; then everything is read again. */
+  #expect(): void {
+    this.#overdue ??= this.#options.clock.setTimer(OVERDUE_MS, () => {
+      this.#overdue = undefined;
+      if (this.#waiting.size === 0) return;
+      this.#startResync('what was written does not come back');
+      this.#expect();
+    });
+  }
+
+  async #readAll(): Promise<Snapshot> {
     const response = await this.#client.getAll().prefix(ROOT).exec();
     return {
       objects: response.kvs.flatMap(({ key, value, mod_revision: modRevision }) => {
@@ -161,32 +178,50 @@ export class EtcdStore implements Store {
   }
 
   async #follow(): Promise<void> {
-    const watcher = await this.#client
-      .watch()
-      .prefix(ROOT)
-      .startRevision(String(this.#state.revision + 1))
-      .create();
+    const from = String(this.#state.revision + 1);
+    const created = this.#client.watch().prefix(ROOT).startRevision(from).create();
+    const watcher = await this.#inTime(created);
     this.#watcher = watcher;
-    watcher.on('data', (response) => this.#apply(response));
+    watcher.on('data', (response) => {
+      if (watcher === this.#watcher) this.#apply(response);
+    });
     watcher.on('disconnected', (error) =>
       this.#options.logger.warn({ error: errorMessage(error) }, 'etcd is away; trying again'),
     );
     // etcd cancelled the watch: its history no longer reaches back to where we are.
     watcher.on('error', (error) => {
-      this.#resyncing = this.#resync(errorMessage(error));
+      if (watcher === this.#watcher) this.#startResync(errorMessage(error));
     });
   }
 
+  /** What etcd's client sets no deadline for, it may wait for without end. */
+  async #inTime<T>(task: Promise<T>): Promise<T> {
+    const done = new AbortController();
+    const tooLate = sleep(this.#options.clock, CALL_TIMEOUT_MS, done.signal).then(() => {
+      throw new Error(`etcd has not answered in ${CALL_TIMEOUT_MS / 1000} s`);
+    });
+    tooLate.catch(() => {});
+    try {
+      return await Promise.race([task, tooLate]);
+    } finally {
+      done.abort();
+    }
+  }
+
   #apply(response: IWatchResponse): void {
+    const known = this.#state.revision;
     for (const { type, kv } of response.events) {
       const revision = Number(kv.mod_revision);
       const key = parseKey(kv.key.toString());
-      if (key === undefined) continue;
+      // Older ones were read by a resync already.
+      if (key === undefined || revision <= known) continue;
       const entry = type === 'Put' ? parseEntry(kv.key, kv.value, revision) : undefined;
       if (type === 'Delete' || entry !== undefined) this.#state.apply(key, entry?.object, revision);
       else this.#options.logger.warn({ key: kv.key.toString() }, 'etcd value is not an object');
     }
-    this.#advance(Number(response.header.revision));
+    // While a watch catches up, the header is ahead of what has been delivered.
+    const last = response.events.at(-1);
+    this.#advance(Number(last === undefined ? response.header.revision : last.kv.mod_revision));
   }
 
   #advance(revision: number): void {
@@ -198,25 +233,29 @@ export class EtcdStore implements Store {
       }
   }
 
-  /** Reads everything again and tells watchers the differences. */
+  /** Reads everything again and tells watchers the differences; one at a time. */
+  #startResync(why: string): void {
+    if (this.#resyncing !== undefined || this.#lifetime.ended) return;
+    this.#resyncing = this.#resync(why).finally(() => {
+      this.#resyncing = undefined;
+    });
+  }
+
   async #resync(why: string): Promise<void> {
     const { logger, clock } = this.#options;
     const { signal } = this.#lifetime;
+    logger.warn({ why }, 'reading everything again from etcd');
+    const stale = this.#watcher;
+    this.#watcher = undefined;
+    // Nobody waits for its end: a watch that is stuck may not tell.
+    stale?.cancel().catch(() => {});
     for (
       let backoffMs = MIN_BACKOFF_MS;
       !signal.aborted;
       backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)
     )
       try {
-        logger.warn({ why }, 'etcd watch ended; reading everything again');
-        const { objects, revision } = await this.#readAll();
-        const present = new Set(objects.map(({ key }) => etcdKey(key)));
-        for (const { key } of this.#state.entries())
-          if (!present.has(etcdKey(key))) this.#state.apply(key, undefined, revision);
-        for (const { key, object, modRevision } of objects)
-          if (Number(this.#state.get(key)?.metadata.resourceVersion ?? 0) !== modRevision)
-            this.#state.apply(key, object, modRevision);
-        this.#advance(revision);
+        this.#catchUp(await this.#readAll());
         await this.#follow();
         return;
       } catch (error) {
@@ -224,6 +263,23 @@ export class EtcdStore implements Store {
         await sleep(clock, backoffMs, signal).catch(() => {});
       }
   }
+
+  #catchUp({ objects, revision }: Snapshot): void {
+    const present = new Set(objects.map(({ key }) => etcdKey(key)));
+    for (const { key, object, modRevision } of objects.toSorted(
+      (a, b) => a.modRevision - b.modRevision,
+    ))
+      if (Number(this.#state.get(key)?.metadata.resourceVersion ?? 0) !== modRevision)
+        this.#state.apply(key, object, modRevision);
+    for (const { key } of this.#state.entries())
+      if (!present.has(etcdKey(key))) this.#state.apply(key, undefined, revision);
+    this.#advance(revision);
+  }
+}
+
+interface Snapshot {
+  readonly objects: readonly StoredEntry[];
+  readonly revision: number;
 }
 
 interface StoredEntry {
