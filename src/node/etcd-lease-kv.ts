@@ -1,5 +1,6 @@
-import { Etcd3, type IKeyValue, type Watcher } from 'etcd3';
-import { errorMessage } from '../base/errors.ts';
+import type { IEvent, IKeyValue } from 'etcd3';
+import type { Clock } from '../base/clock.ts';
+import { EtcdClient, type EtcdWatchEnd } from '../base/etcd-client.ts';
 import type { KvEntry, KvEvent, LeaseKv } from '../overlay/lease-kv.ts';
 
 /** An answer later than that is an error. */
@@ -7,14 +8,14 @@ const DEADLINE_MS = 5000;
 
 /** Subnet leases in a real etcd (v3 API). Owns the client; nothing is dialled before the first call. */
 export class EtcdLeaseKv implements LeaseKv, AsyncDisposable {
-  readonly #client: Etcd3;
+  readonly #client: EtcdClient;
 
-  constructor(endpoints: readonly string[]) {
-    this.#client = new Etcd3({ hosts: [...endpoints], dialTimeout: DEADLINE_MS });
+  constructor(endpoints: readonly string[], clock: Clock) {
+    this.#client = new EtcdClient({ endpoints, clock, timeoutMs: DEADLINE_MS });
   }
 
   async list(prefix: string): Promise<{ entries: KvEntry[]; revision: number }> {
-    const { header, kvs } = await this.#client.getAll().prefix(prefix).exec();
+    const { header, kvs } = await this.#client.call((etcd) => etcd.getAll().prefix(prefix).exec());
     return { entries: kvs.map(entryOf), revision: Number(header.revision) };
   }
 
@@ -28,22 +29,26 @@ export class EtcdLeaseKv implements LeaseKv, AsyncDisposable {
     const lease =
       ttlSeconds === undefined
         ? undefined
-        : await this.#client.leaseClient.leaseGrant({ TTL: ttlSeconds, ID: 0 });
-    const put = this.#client.put(key).value(value);
-    const { succeeded, header } = await this.#client
-      .if(key, 'Mod', '==', expected)
-      .then(lease === undefined ? put : put.lease(lease.ID))
-      .commit();
+        : await this.#client.call(({ leaseClient }) =>
+            leaseClient.leaseGrant({ TTL: ttlSeconds, ID: 0 }),
+          );
+    const { succeeded, header } = await this.#client.call((etcd) => {
+      const put = etcd.put(key).value(value);
+      return etcd
+        .if(key, 'Mod', '==', expected)
+        .then(lease === undefined ? put : put.lease(lease.ID))
+        .commit();
+    });
     if (succeeded) return { kind: 'written', revision: Number(header.revision) };
-    if (lease !== undefined) await this.#client.leaseClient.leaseRevoke({ ID: lease.ID });
+    if (lease !== undefined)
+      await this.#client.call(({ leaseClient }) => leaseClient.leaseRevoke({ ID: lease.ID }));
     return { kind: 'conflict' };
   }
 
   async remove(key: string, expected: number): Promise<boolean> {
-    const { succeeded } = await this.#client
-      .if(key, 'Mod', '==', expected)
-      .then(this.#client.delete().key(key))
-      .commit();
+    const { succeeded } = await this.#client.call((etcd) =>
+      etcd.if(key, 'Mod', '==', expected).then(etcd.delete().key(key)).commit(),
+    );
     return succeeded;
   }
 
@@ -57,57 +62,38 @@ export class EtcdLeaseKv implements LeaseKv, AsyncDisposable {
   ): Promise<'aborted' | 'compacted'> {
     const { after, signal, onEvents } = options;
     if (signal.aborted) return 'aborted';
-    const watcher = await this.#client
-      .watch()
-      .prefix(prefix)
-      .startRevision(String(after + 1))
-      .create();
+    const done = new AbortController();
+    let onEnd: (end: EtcdWatchEnd | undefined) => void = () => {};
+    const ended = new Promise<EtcdWatchEnd | undefined>((resolve) => {
+      onEnd = resolve;
+      signal.addEventListener('abort', () => resolve(undefined), { signal: done.signal });
+    });
+    const watch = await this.#client.watch(prefix, after, {
+      onEvents: (events) => {
+        if (!signal.aborted && events.length > 0) onEvents(events.map(eventOf));
+      },
+      onEnd,
+    });
     try {
-      const outcome = outcomeOf(watcher, signal, onEvents);
-      return (await this.#knows(prefix, after)) ? await outcome : 'compacted';
+      const end = await ended;
+      if (end?.kind === 'lost') throw new Error(end.reason);
+      return end === undefined ? 'aborted' : 'compacted';
     } finally {
-      // A watcher that is being reconnected refuses; the client's end takes it along.
-      await watcher.cancel().catch(() => undefined);
-    }
-  }
-
-  /** Asked because the client drops a refusal that comes right behind the creation of a watcher. */
-  async #knows(prefix: string, revision: number): Promise<boolean> {
-    try {
-      await this.#client.getAll().prefix(prefix).revision(revision).limit(1).exec();
-      return true;
-    } catch (error) {
-      if (errorMessage(error).includes('compacted')) return false;
-      throw error;
+      done.abort();
+      watch.close();
     }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#client.close();
+    this.#client[Symbol.dispose]();
     return Promise.resolve();
   }
 }
 
-function outcomeOf(
-  watcher: Watcher,
-  signal: AbortSignal,
-  onEvents: (events: readonly KvEvent[]) => void,
-): Promise<'aborted' | 'compacted'> {
-  return new Promise((resolve) => {
-    watcher.on('data', ({ events }) => {
-      if (!signal.aborted && events.length > 0)
-        onEvents(
-          events.map(({ type, kv }) =>
-            type === 'Delete'
-              ? { type: 'delete', key: kv.key.toString() }
-              : { type: 'put', entry: entryOf(kv) },
-          ),
-        );
-    });
-    // etcd cancelled it: its history no longer reaches back so far. Of a lost connection the client takes care.
-    watcher.on('error', () => resolve('compacted'));
-    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
-  });
+function eventOf({ type, kv }: IEvent): KvEvent {
+  return type === 'Delete'
+    ? { type: 'delete', key: kv.key.toString() }
+    : { type: 'put', entry: entryOf(kv) };
 }
 
 function entryOf({ key, value, mod_revision: modRevision, lease }: IKeyValue): KvEntry {

@@ -27,7 +27,7 @@ export interface OpenNodeLeasesOptions extends Pick<OverlaySettings, 'etcd'> {
 
 /** The node's subnet from where the settings say. Rejects with NO_POD_CIDR or NO_SUBNET, or as the store does. */
 export async function openNodeLeases(options: OpenNodeLeasesOptions): Promise<NodeLeases> {
-  const { etcd, address, random, subnetEnvPath } = options;
+  const { etcd, address, clock, random, subnetEnvPath } = options;
   if (etcd === undefined) return KubeNodeLeases.open(options);
   const publicIp = parseIp(address);
   if (publicIp === undefined) throw new TypeError(`${address} is no address`);
@@ -35,7 +35,7 @@ export async function openNodeLeases(options: OpenNodeLeasesOptions): Promise<No
   const { EtcdLeaseKv } = await import('./etcd-lease-kv.ts');
   return EtcdNodeLeases.open({
     ...options,
-    kv: new EtcdLeaseKv(etcd.endpoints),
+    kv: new EtcdLeaseKv(etcd.endpoints, clock),
     prefix: etcd.prefix,
     publicIp,
     previous: readSubnets(subnetEnvPath),

@@ -27,7 +27,7 @@ async function expectNewer(server: RunningApiServer, burst: WriteBurst): Promise
   expect(Number(body.metadata?.resourceVersion)).toBeGreaterThan(burst.newestVersion);
 }
 
-/** The connection to etcd comes back with back-off; until then writes end with 500, as they really do. */
+/** The connection to etcd comes back by itself; until then writes end with 500, as they really do. */
 async function untilWrites(server: RunningApiServer): Promise<void> {
   const answers: number[] = [];
   while (answers.at(-1) !== 201) {

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { EtcdLeaseKv } from '../../src/node/etcd-lease-kv.ts';
 import type { KvEvent } from '../../src/overlay/lease-kv.ts';
 import { debianProgram } from './debian-program.ts';
@@ -54,7 +55,7 @@ describe.skipIf(etcd === undefined || etcdctl === undefined)(
       ].flat();
       const env = { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch };
       child = spawn(etcd ?? '', args, { stdio: 'ignore', env });
-      const kv = new EtcdLeaseKv([endpoint]);
+      const kv = new EtcdLeaseKv([endpoint], systemClock);
       for (let tried = 0; tried < 100; tried += 1) {
         try {
           await kv.list('/');
@@ -73,7 +74,7 @@ describe.skipIf(etcd === undefined || etcdctl === undefined)(
     });
 
     test('a write names the revision that it replaces, and a watch tells of it', async () => {
-      await using kv = new EtcdLeaseKv([endpoint]);
+      await using kv = new EtcdLeaseKv([endpoint], systemClock);
       const options = { expected: 0, ttlSeconds: 60 };
       const first = await kv.write('/t/a', 'one', options);
       if (first.kind !== 'written') throw new Error('the key was free');
@@ -104,7 +105,7 @@ describe.skipIf(etcd === undefined || etcdctl === undefined)(
     });
 
     test('a history that is gone is told', async () => {
-      await using kv = new EtcdLeaseKv([endpoint]);
+      await using kv = new EtcdLeaseKv([endpoint], systemClock);
       const written = await kv.write('/t/b', 'x', { expected: 0, ttlSeconds: undefined });
       const revision = written.kind === 'written' ? written.revision : 0;
       await kv.write('/t/b', 'y', { expected: revision, ttlSeconds: undefined });

@@ -1,9 +1,10 @@
-import { Etcd3, type IWatchResponse, type Watcher } from 'etcd3';
+import type { IEvent } from 'etcd3';
 import { isJsonObject } from '../../api/json.ts';
 import { KINDS } from '../../api/kinds.ts';
 import type { KubeObject } from '../../api/types/meta.ts';
 import { type Clock, sleep, type Timer } from '../../base/clock.ts';
 import { errorMessage, PodwireError } from '../../base/errors.ts';
+import { EtcdClient, type EtcdWatch } from '../../base/etcd-client.ts';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Logger } from '../../base/log.ts';
 import { ObjectState } from './object-state.ts';
@@ -25,9 +26,9 @@ export interface EtcdStoreOptions {
 }
 
 const ROOT = '/registry/';
-/** How long etcd may take before a commit counts as failed. */
+/** How long etcd may take before a commit counts as failed; whether it happened is then not known. */
 const CALL_TIMEOUT_MS = 10_000;
-/** A write that etcd has acknowledged and our watch has not shown for so long: the watch is stuck. */
+/** A write that etcd has acknowledged and our watch has not shown for so long: the watch is lost. */
 const OVERDUE_MS = 2_000;
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
@@ -38,22 +39,21 @@ const MAX_BACKOFF_MS = 10_000;
  */
 export class EtcdStore implements Store {
   readonly #options: EtcdStoreOptions;
-  readonly #client: Etcd3;
+  readonly #client: EtcdClient;
   readonly #state: ObjectState;
   readonly #lifetime = new Lifetime('etcd store');
   readonly #waiting = new Set<{ readonly revision: number; readonly resolve: () => void }>();
-  #watcher: Watcher | undefined;
+  #watch: EtcdWatch | undefined;
   #overdue: Timer | undefined;
   #resyncing: Promise<void> | undefined;
 
-  private constructor(options: EtcdStoreOptions, client: Etcd3) {
+  private constructor(options: EtcdStoreOptions, client: EtcdClient) {
     this.#options = options;
     this.#client = client;
     this.#state = new ObjectState(options);
     this.#lifetime.defer(async () => {
       this.#overdue?.cancel();
-      await this.#inTime(this.#watcher?.cancel() ?? Promise.resolve()).catch(() => {});
-      client.close();
+      client[Symbol.dispose]();
       for (const { resolve } of this.#waiting) resolve();
       await this.#resyncing;
     });
@@ -61,12 +61,8 @@ export class EtcdStore implements Store {
 
   /** Reads what is there. Throws a PodwireError (`store-failed`) when etcd cannot be reached. */
   static async open(options: EtcdStoreOptions): Promise<EtcdStore> {
-    const client = new Etcd3({
-      hosts: [...options.endpoints],
-      // A watch lasts; everything else is answered in time or not at all.
-      defaultCallOptions: ({ isStream }) =>
-        isStream ? {} : { deadline: options.clock.wallNow() + CALL_TIMEOUT_MS },
-    });
+    const { endpoints, clock } = options;
+    const client = new EtcdClient({ endpoints, clock, timeoutMs: CALL_TIMEOUT_MS });
     const store = new EtcdStore(options, client);
     try {
       const { objects, revision } = await store.#readAll();
@@ -79,7 +75,7 @@ export class EtcdStore implements Store {
       await store[Symbol.asyncDispose]();
       throw new PodwireError(
         'store-failed',
-        `cannot use etcd at ${options.endpoints.join(', ')}: ${errorMessage(error)}`,
+        `cannot use etcd at ${endpoints.join(', ')}: ${errorMessage(error)}`,
         { cause: error },
       );
     }
@@ -132,15 +128,14 @@ export class EtcdStore implements Store {
     const key = etcdKey(write.key);
     if (write.object === undefined && write.expected === 0)
       return { succeeded: false, revision: this.#state.revision };
-    const operation =
-      write.object === undefined
-        ? this.#client.delete().key(key)
-        : this.#client.put(key).value(JSON.stringify(write.object));
+    const value = write.object && JSON.stringify(write.object);
     try {
-      const { succeeded, header } = await this.#client
-        .if(key, 'Mod', '==', write.expected)
-        .then(operation)
-        .commit();
+      const { succeeded, header } = await this.#client.call((etcd) =>
+        etcd
+          .if(key, 'Mod', '==', write.expected)
+          .then(value === undefined ? etcd.delete().key(key) : etcd.put(key).value(value))
+          .commit(),
+      );
       return { succeeded, revision: succeeded ? Number(header.revision) : this.#state.revision };
     } catch (error) {
       throw new PodwireError('store-failed', `etcd: ${errorMessage(error)}`, { cause: error });
@@ -156,7 +151,7 @@ export class EtcdStore implements Store {
     });
   }
 
-  /** etcd's client can lose its watch for good when etcd goes and comes back; then everything is read again. */
+  /** A watch can stay silent without an end being told, as when packets are lost; then everything is read again. */
   #expect(): void {
     this.#overdue ??= this.#options.clock.setTimer(OVERDUE_MS, () => {
       this.#overdue = undefined;
@@ -167,7 +162,7 @@ export class EtcdStore implements Store {
   }
 
   async #readAll(): Promise<Snapshot> {
-    const response = await this.#client.getAll().prefix(ROOT).exec();
+    const response = await this.#client.call((etcd) => etcd.getAll().prefix(ROOT).exec());
     return {
       objects: response.kvs.flatMap(({ key, value, mod_revision: modRevision }) => {
         const entry = parseEntry(key, value, Number(modRevision));
@@ -178,39 +173,17 @@ export class EtcdStore implements Store {
   }
 
   async #follow(): Promise<void> {
-    const from = String(this.#state.revision + 1);
-    const created = this.#client.watch().prefix(ROOT).startRevision(from).create();
-    const watcher = await this.#inTime(created);
-    this.#watcher = watcher;
-    watcher.on('data', (response) => {
-      if (watcher === this.#watcher) this.#apply(response);
+    this.#watch = await this.#client.watch(ROOT, this.#state.revision, {
+      onEvents: (events, revision) => this.#apply(events, revision),
+      onEnd: ({ reason }) => this.#startResync(reason),
     });
-    watcher.on('disconnected', (error) =>
-      this.#options.logger.warn({ error: errorMessage(error) }, 'etcd is away; trying again'),
-    );
-    // etcd cancelled the watch: its history no longer reaches back to where we are.
-    watcher.on('error', (error) => {
-      if (watcher === this.#watcher) this.#startResync(errorMessage(error));
-    });
+    // Nobody starts again while this is itself the start.
+    if (this.#watch.ended) throw new Error('etcd ended the watch as soon as it began');
   }
 
-  /** What etcd's client sets no deadline for, it may wait for without end. */
-  async #inTime<T>(task: Promise<T>): Promise<T> {
-    const done = new AbortController();
-    const tooLate = sleep(this.#options.clock, CALL_TIMEOUT_MS, done.signal).then(() => {
-      throw new Error(`etcd has not answered in ${CALL_TIMEOUT_MS / 1000} s`);
-    });
-    tooLate.catch(() => {});
-    try {
-      return await Promise.race([task, tooLate]);
-    } finally {
-      done.abort();
-    }
-  }
-
-  #apply(response: IWatchResponse): void {
+  #apply(events: readonly IEvent[], headerRevision: number): void {
     const known = this.#state.revision;
-    for (const { type, kv } of response.events) {
+    for (const { type, kv } of events) {
       const revision = Number(kv.mod_revision);
       const key = parseKey(kv.key.toString());
       // Older ones were read by a resync already.
@@ -220,8 +193,7 @@ export class EtcdStore implements Store {
       else this.#options.logger.warn({ key: kv.key.toString() }, 'etcd value is not an object');
     }
     // While a watch catches up, the header is ahead of what has been delivered.
-    const last = response.events.at(-1);
-    this.#advance(Number(last === undefined ? response.header.revision : last.kv.mod_revision));
+    this.#advance(Number(events.at(-1)?.kv.mod_revision ?? headerRevision));
   }
 
   #advance(revision: number): void {
@@ -245,10 +217,7 @@ export class EtcdStore implements Store {
     const { logger, clock } = this.#options;
     const { signal } = this.#lifetime;
     logger.warn({ why }, 'reading everything again from etcd');
-    const stale = this.#watcher;
-    this.#watcher = undefined;
-    // Nobody waits for its end: a watch that is stuck may not tell.
-    stale?.cancel().catch(() => {});
+    this.#watch?.close();
     for (
       let backoffMs = MIN_BACKOFF_MS;
       !signal.aborted;

@@ -47,6 +47,15 @@ export class RunningEtcd {
     await this.#untilAnswers();
   }
 
+  /** It keeps its connections and says nothing. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#kill();
     rmSync(this.#folder, { recursive: true, force: true });

@@ -34,17 +34,21 @@ export class WriteBurst {
     this.#random = random;
   }
 
-  /** Writes until `afterWrites` more are acknowledged, then calls `stop` and waits for the writers to fail. */
+  /**
+   * Writes until `afterWrites` more are acknowledged, then calls `stop` and waits for what is in flight: it fails,
+   * or is answered all the same, as when it was only etcd that was stopped.
+   */
   async run(server: RunningApiServer, afterWrites: number, stop: () => void): Promise<void> {
     const goal = this.acknowledged + afterWrites;
     let isStopped = false;
-    const onAcknowledged = (): void => {
-      if (this.acknowledged < goal || isStopped) return;
+    const goesOn = (): boolean => {
+      if (this.acknowledged < goal) return true;
+      if (!isStopped) stop();
       isStopped = true;
-      stop();
+      return false;
     };
     const writers = Array.from({ length: WRITERS }, (_, writer) =>
-      this.#write(server, writer, onAcknowledged),
+      this.#write(server, writer, goesOn),
     );
     await Promise.all(writers);
   }
@@ -74,13 +78,9 @@ export class WriteBurst {
     if (found.size > 0) throw new Error(`never written: ${[...found.keys()].join(', ')}`);
   }
 
-  async #write(
-    server: RunningApiServer,
-    writer: number,
-    onAcknowledged: () => void,
-  ): Promise<void> {
+  async #write(server: RunningApiServer, writer: number, goesOn: () => boolean): Promise<void> {
     const random = this.#random.fork(`${writer} ${this.#sequence}`);
-    for (;;) {
+    do {
       const name = `w${writer}-${random.below(KEYS_EACH)}`;
       const entry = this.#entry(name);
       const state =
@@ -97,8 +97,7 @@ export class WriteBurst {
       this.acknowledged += 1;
       const version = Number(answer.body.metadata?.resourceVersion ?? 0);
       this.newestVersion = Math.max(this.newestVersion, version);
-      onAcknowledged();
-    }
+    } while (goesOn());
   }
 
   #send(
