@@ -20,6 +20,7 @@ import type {
   Volume,
 } from '../types/core.ts';
 import type { IntOrString } from '../types/meta.ts';
+import { validateAffinity } from './affinity-validation.ts';
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
@@ -52,6 +53,7 @@ export function validatePodSpec(spec: PodSpec, field: string, errors: FieldError
       'must be between 1 and 2147483647, inclusive',
     );
   validateNames(spec, field, errors);
+  if (spec.affinity !== undefined) validateAffinity(spec.affinity, `${field}.affinity`, errors);
   for (const [index, toleration] of (spec.tolerations ?? []).entries())
     validateToleration(toleration, `${field}.tolerations[${index}]`, errors);
   for (const [index, constraint] of (spec.topologySpreadConstraints ?? []).entries()) {

@@ -194,7 +194,20 @@ export interface NodeSelectorTerm {
 export interface PodAffinityTerm {
   labelSelector?: LabelSelector;
   namespaces?: string[];
+  /** `{}` takes every namespace; absent takes none. */
+  namespaceSelector?: LabelSelector;
   topologyKey: string;
+  matchLabelKeys?: string[];
+  mismatchLabelKeys?: string[];
+}
+
+/** Both for and against: the rules have one form. */
+export interface PodAffinityRules {
+  requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
+  preferredDuringSchedulingIgnoredDuringExecution?: {
+    weight: number;
+    podAffinityTerm: PodAffinityTerm;
+  }[];
 }
 
 export interface Affinity {
@@ -205,14 +218,8 @@ export interface Affinity {
       preference: NodeSelectorTerm;
     }[];
   };
-  podAffinity?: Record<string, unknown>;
-  podAntiAffinity?: {
-    requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
-    preferredDuringSchedulingIgnoredDuringExecution?: {
-      weight: number;
-      podAffinityTerm: PodAffinityTerm;
-    }[];
-  };
+  podAffinity?: PodAffinityRules;
+  podAntiAffinity?: PodAffinityRules;
 }
 
 export interface TopologySpreadConstraint {

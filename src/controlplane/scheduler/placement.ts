@@ -1,6 +1,6 @@
-import { matchesLabels, selectorRequirements } from '../../api/label-selector.ts';
 import type { Pod } from '../../api/types/core.ts';
 import { controllerOf } from '../controllers/pod-facts.ts';
+import { type NamespaceLabels, podAffinityView, type PodAffinityView } from './pod-affinity.ts';
 import {
   matchesTerm,
   type NodeInfo,
@@ -22,19 +22,24 @@ export type Placement =
  * pods of the same controller, then the one with the fewest pods, then the emptiest, then by name. Unlike the
  * real scheduler it never draws lots, so that a cluster comes up the same way every time.
  */
-export function placePod(pod: Pod, nodes: readonly NodeInfo[]): Placement {
+export function placePod(
+  pod: Pod,
+  nodes: readonly NodeInfo[],
+  namespaceLabels: NamespaceLabels,
+): Placement {
   if (nodes.length === 0) return { kind: 'none', message: 'no nodes available to schedule pods' };
+  const affinity = podAffinityView(pod, nodes, namespaceLabels);
   const refusals: Refusal[] = [];
   const possible: NodeInfo[] = [];
   for (const info of nodes) {
-    const refused = refusal(pod, info, nodes);
+    const refused = refusal(pod, info, nodes, affinity);
     if (refused === undefined) possible.push(info);
     else refusals.push(refused);
   }
   if (possible.length === 0)
     return { kind: 'none', message: describeRefusals(refusals, nodes.length) };
   const ranked = possible
-    .map((info) => ({ info, scores: scoresOf(pod, info, possible) }))
+    .map((info) => ({ info, scores: scoresOf(pod, info, possible, affinity) }))
     .toSorted((a, b) => compareScores(a.scores, b.scores) || byName(a.info, b.info));
   return { kind: 'node', name: ranked[0]?.info.node.metadata.name ?? '' };
 }
@@ -62,7 +67,12 @@ function countTexts(texts: readonly string[]): string {
 }
 
 /** Smaller is better, the first that differs decides. */
-function scoresOf(pod: Pod, info: NodeInfo, nodes: readonly NodeInfo[]): readonly number[] {
+function scoresOf(
+  pod: Pod,
+  info: NodeInfo,
+  nodes: readonly NodeInfo[],
+  affinity: PodAffinityView,
+): readonly number[] {
   const owner = controllerOf(pod)?.uid;
   const siblings = info.pods.filter(
     (other) => owner !== undefined && controllerOf(other)?.uid === owner,
@@ -74,16 +84,16 @@ function scoresOf(pod: Pod, info: NodeInfo, nodes: readonly NodeInfo[]): readonl
       : 1;
   return [
     avoid,
-    -affinityScore(pod, info),
+    -nodeAffinityScore(pod, info),
     softSpreadScore(pod, info, nodes),
-    softAntiAffinityScore(pod, info),
+    -affinity.score(info.node),
     siblings,
     info.pods.length,
     usedCpuShare(info),
   ];
 }
 
-function affinityScore(pod: Pod, info: NodeInfo): number {
+function nodeAffinityScore(pod: Pod, info: NodeInfo): number {
   const preferred =
     pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
   return preferred.reduce(
@@ -101,19 +111,6 @@ function softSpreadScore(pod: Pod, info: NodeInfo, nodes: readonly NodeInfo[]): 
       // A node without the label is the last choice.
       return sum + (domain === undefined ? Number.MAX_SAFE_INTEGER : (counts.get(domain) ?? 0));
     }, 0);
-}
-
-function softAntiAffinityScore(pod: Pod, info: NodeInfo): number {
-  const preferred =
-    pod.spec.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  return preferred.reduce((sum, { weight, podAffinityTerm }) => {
-    const requirements = selectorRequirements(podAffinityTerm.labelSelector);
-    if (requirements === undefined) return sum;
-    const matching = info.pods.filter((other) =>
-      matchesLabels(requirements, other.metadata.labels),
-    );
-    return sum + weight * matching.length;
-  }, 0);
 }
 
 function usedCpuShare(info: NodeInfo): number {

@@ -9,6 +9,7 @@ import type {
   Taint,
   Toleration,
 } from '../../api/types/core.ts';
+import type { PodAffinityView } from './pod-affinity.ts';
 
 /** A node and the pods it has or is about to have. */
 export interface NodeInfo {
@@ -30,14 +31,19 @@ const UNSCHEDULABLE_TAINT: Taint = {
 const DEFAULT_MAX_PODS = 110;
 
 /** The filter plugins of the default scheduler, in its order; undefined: the node will do. */
-export function refusal(pod: Pod, info: NodeInfo, nodes: readonly NodeInfo[]): Refusal | undefined {
+export function refusal(
+  pod: Pod,
+  info: NodeInfo,
+  nodes: readonly NodeInfo[],
+  affinity: PodAffinityView,
+): Refusal | undefined {
   const fixed = fixedRefusal(pod, info.node);
   if (fixed !== undefined) return hopeless(fixed);
   return (
     portRefusal(pod, info) ??
     resourceRefusal(pod, info) ??
     spreadRefusal(pod, info, nodes) ??
-    antiAffinityRefusal(pod, info, nodes)
+    affinityRefusal(info.node, affinity)
   );
 }
 
@@ -237,27 +243,16 @@ export function spreadCounts(
   return counts;
 }
 
-function antiAffinityRefusal(
-  pod: Pod,
-  info: NodeInfo,
-  nodes: readonly NodeInfo[],
-): Refusal | undefined {
-  const terms =
-    pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-  for (const term of terms) {
-    const domain = info.node.metadata.labels?.[term.topologyKey];
-    const requirements = selectorRequirements(term.labelSelector);
-    if (domain === undefined || requirements === undefined) continue;
-    const namespaces = term.namespaces ?? [pod.metadata.namespace ?? ''];
-    const taken = nodes
-      .filter(({ node }) => node.metadata.labels?.[term.topologyKey] === domain)
-      .flatMap(({ pods }) => pods)
-      .some(
-        (other) =>
-          namespaces.includes(other.metadata.namespace ?? '') &&
-          matchesLabels(requirements, other.metadata.labels),
-      );
-    if (taken) return crowdedOut("node(s) didn't match pod anti-affinity rules");
+/** InterPodAffinity's reasons. */
+function affinityRefusal(node: Node, affinity: PodAffinityView): Refusal | undefined {
+  switch (affinity.verdict(node)) {
+    case 'fits':
+      return undefined;
+    case 'no affinity':
+      return hopeless("node(s) didn't match pod affinity rules");
+    case 'anti-affinity':
+      return crowdedOut("node(s) didn't match pod anti-affinity rules");
+    case "existing pods' anti-affinity":
+      return crowdedOut("node(s) didn't satisfy existing pods anti-affinity rules");
   }
-  return undefined;
 }

@@ -23,9 +23,12 @@ export function startScheduler(context: ControllerContext): Resource {
   const tools = controllerTools(context, SCHEDULER_NAME);
   const pods = informers.of('pods');
   const nodes = informers.of('nodes');
+  const namespaces = informers.of('namespaces');
   /** Bound by us, though the informer does not show it yet. */
   const assumed = new Map<string, string>();
   const waiting = new Set<string>();
+  /** Those of them that another pod's arrival could help. */
+  const wantingCompany = new Set<string>();
 
   return startController({
     name: 'scheduler',
@@ -33,20 +36,24 @@ export function startScheduler(context: ControllerContext): Resource {
     logger,
     writes: tools.writes,
     watch: (queue) => {
-      const retryWaiting = (): void => {
-        for (const key of waiting) queue.add(key);
+      const retry = (keys: ReadonlySet<string>): void => {
+        for (const key of keys) queue.add(key);
       };
       return [
         pods.subscribe((current, previous) => {
-          if (current !== undefined && isAssigned(current))
-            assumed.delete(current.metadata.uid ?? '');
           if (current === undefined) {
             if (previous !== undefined) forget(previous);
-            retryWaiting();
+            retry(waiting);
+            return;
+          }
+          if (isAssigned(current)) {
+            assumed.delete(current.metadata.uid ?? '');
+            // What a finished pod had is free; one that came, or has other labels, may be company.
+            retry(isPodFinished(current) ? waiting : wantingCompany);
           } else if (needsNode(current)) queue.add(objectKey(current));
         }),
         nodes.subscribe((current) => {
-          if (current !== undefined) retryWaiting();
+          if (current !== undefined) retry(waiting);
         }),
       ];
     },
@@ -55,21 +62,27 @@ export function startScheduler(context: ControllerContext): Resource {
 
   function forget(pod: Pod): void {
     assumed.delete(pod.metadata.uid ?? '');
-    waiting.delete(objectKey(pod));
+    stopWaiting(objectKey(pod));
+  }
+
+  function stopWaiting(key: string): void {
+    waiting.delete(key);
+    wantingCompany.delete(key);
   }
 
   async function reconcile(key: string): Promise<ReconcileResult | undefined> {
     const { namespace, name } = splitKey(key);
     const pod = pods.get(name, namespace);
-    waiting.delete(key);
+    stopWaiting(key);
     if (pod === undefined || !needsNode(pod) || assumed.has(pod.metadata.uid ?? ''))
       return undefined;
-    const placement = placePod(pod, nodeInfos());
+    const placement = placePod(pod, nodeInfos(), (home) => namespaces.get(home)?.metadata.labels);
     if (placement.kind === 'node') {
       await bind(pod, placement.name);
       return undefined;
     }
     waiting.add(key);
+    if (pod.spec.affinity?.podAffinity !== undefined) wantingCompany.add(key);
     await reportUnschedulable(pod, placement.message);
     return { afterMs: RETRY_MS };
   }

@@ -384,6 +384,58 @@ export const INVALID_OBJECTS: readonly [
     'Required value',
   ],
   [
+    'a node affinity without terms',
+    `${CORE}/pods`,
+    pod({
+      affinity: {
+        nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] } },
+      },
+    }),
+    'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms',
+    'Required value: must have at least one node selector term',
+  ],
+  [
+    'a node affinity that compares with nothing',
+    `${CORE}/pods`,
+    pod({
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'In' }] }],
+          },
+        },
+      },
+    }),
+    'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values',
+    "Required value: must be specified when `operator` is 'In' or 'NotIn'",
+  ],
+  [
+    'a pod affinity without a topology key',
+    `${CORE}/pods`,
+    pod({
+      affinity: {
+        podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector: {} }] },
+      },
+    }),
+    'spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey',
+    'Required value: can not be empty',
+  ],
+  [
+    'a preference that weighs too much',
+    `${CORE}/pods`,
+    pod({
+      affinity: {
+        podAntiAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            { weight: 101, podAffinityTerm: { topologyKey: 'zone' } },
+          ],
+        },
+      },
+    }),
+    'spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight',
+    'Invalid value: 101: must be in the range 1-100',
+  ],
+  [
     'a toleration with seconds and no NoExecute',
     `${CORE}/pods`,
     pod({

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Node, NodeSelectorRequirement, Pod, PodSpec } from '../../../src/api/types/core.ts';
+import type {
+  Node,
+  NodeSelectorRequirement,
+  Pod,
+  PodAffinityTerm,
+  PodSpec,
+} from '../../../src/api/types/core.ts';
 import { placePod } from '../../../src/controlplane/scheduler/placement.ts';
 import type { NodeInfo } from '../../../src/controlplane/scheduler/predicates.ts';
 import { testNode } from '../support.ts';
@@ -59,18 +65,44 @@ const SPREAD: Partial<PodSpec> = {
   ],
 };
 
-const ALONE: Partial<PodSpec> = {
-  affinity: {
-    podAntiAffinity: {
-      requiredDuringSchedulingIgnoredDuringExecution: [
-        {
-          topologyKey: 'kubernetes.io/hostname',
-          labelSelector: { matchLabels: { app: 'web' } },
-        },
-      ],
-    },
-  },
+const LABELS: Readonly<Record<string, Record<string, string>>> = { shop: { team: 'sales' } };
+
+function labelsOf(namespace: string): Record<string, string> | undefined {
+  return LABELS[namespace];
+}
+
+const WEB: PodAffinityTerm = {
+  topologyKey: ZONE,
+  labelSelector: { matchLabels: { app: 'web' } },
 };
+
+/** Company that the pod requires. */
+function near(...terms: PodAffinityTerm[]): Partial<PodSpec> {
+  return {
+    affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: terms } },
+  };
+}
+
+function awayFrom(...terms: PodAffinityTerm[]): Partial<PodSpec> {
+  return {
+    affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: terms } },
+  };
+}
+
+/** As many of its like as preferred to be near, or far where the weight is negative. */
+function rather(weight: number, term: PodAffinityTerm = WEB): Partial<PodSpec> {
+  const preferredDuringSchedulingIgnoredDuringExecution = [
+    { weight: Math.abs(weight), podAffinityTerm: term },
+  ];
+  const rules = { preferredDuringSchedulingIgnoredDuringExecution };
+  return { affinity: weight > 0 ? { podAffinity: rules } : { podAntiAffinity: rules } };
+}
+
+function inNamespace(namespace: string, one: Pod): Pod {
+  return { ...one, metadata: { ...one.metadata, namespace } };
+}
+
+const ALONE = awayFrom({ ...WEB, topologyKey: 'kubernetes.io/hostname' });
 
 const east = { [ZONE]: 'east' };
 const west = { [ZONE]: 'west' };
@@ -139,8 +171,65 @@ test.each<[string, Pod, NodeInfo[], string]>([
     'a',
   ],
   ['a node without its like', pod(ALONE), infos([node('a'), pod()], [node('b')]), 'b'],
+  [
+    'any node of the zone with the company it requires',
+    pod(near(WEB), { app: 'cache' }),
+    infos([node('a', {}, east)], [node('b', {}, west)], [node('c', {}, west), pod()]),
+    'b',
+  ],
+  [
+    'anywhere, as the first of those who require each other',
+    pod(near(WEB)),
+    infos([node('a', {}, east), pod({}, { app: 'other' })], [node('b', {}, west)]),
+    'b',
+  ],
+  [
+    'the namespaces that a term names',
+    pod(near({ ...WEB, namespaces: ['shop'] }), { app: 'cache' }),
+    infos([node('a', {}, east), pod()], [node('b', {}, west), inNamespace('shop', pod())]),
+    'b',
+  ],
+  [
+    'the namespaces that a term selects',
+    pod(near({ ...WEB, namespaceSelector: { matchLabels: { team: 'sales' } } }), { app: 'cache' }),
+    infos([node('a', {}, east), pod()], [node('b', {}, west), inNamespace('shop', pod())]),
+    'b',
+  ],
+  [
+    'its own generation only, by a label key',
+    pod(near({ ...WEB, matchLabelKeys: ['hash'] }), { app: 'web', hash: '2' }),
+    infos(
+      [node('a', {}, east), pod({}, { app: 'web', hash: '1' })],
+      [node('b', {}, west), pod({}, { app: 'web', hash: '2' })],
+    ),
+    'b',
+  ],
+  [
+    'the company it would rather have',
+    pod(rather(10), { app: 'cache' }),
+    infos([node('a', {}, east)], [node('b', {}, west), pod()]),
+    'b',
+  ],
+  [
+    'away from the company it would rather not have',
+    pod(rather(-10), { app: 'cache' }),
+    infos([node('a', {}, east)], [node('b', {}, east), pod()], [node('c', {}, west), pod({}, {})]),
+    'c',
+  ],
+  [
+    'where it is wanted',
+    pod(),
+    infos([node('a', {}, east)], [node('b', {}, west), pod(rather(5), { app: 'cache' })]),
+    'b',
+  ],
+  [
+    'away from where it is not wanted',
+    pod(),
+    infos([node('a', {}, east), pod(rather(-5), {})], [node('b', {}, west), pod(), pod()]),
+    'b',
+  ],
 ])('goes to %s', (_, wanted, nodes, name) => {
-  expect(placePod(wanted, nodes)).toEqual({ kind: 'node', name });
+  expect(placePod(wanted, nodes, labelsOf)).toEqual({ kind: 'node', name });
 });
 
 test.each<[string, Pod, NodeInfo[], string]>([
@@ -203,7 +292,25 @@ test.each<[string, Pod, NodeInfo[], string]>([
     infos([node('a'), pod()]),
     `0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. preemption: 0/1 nodes are available: 1 ${NO_VICTIMS}`,
   ],
+  [
+    'the company it requires is not there, or only where the node has no such label',
+    pod(near(WEB), { app: 'cache' }),
+    infos([node('a', {}, east)], [node('b'), pod()]),
+    `0/2 nodes are available: 2 node(s) didn't match pod affinity rules. preemption: 0/2 nodes are available: 2 ${HELPLESS}`,
+  ],
+  [
+    'nobody is everything that it requires at once',
+    pod(near(WEB, { ...WEB, labelSelector: { matchLabels: { tier: 'x' } } }), { app: 'cache' }),
+    infos([node('a', {}, east), pod(), pod({}, { tier: 'x' })]),
+    `0/1 nodes are available: 1 node(s) didn't match pod affinity rules. preemption: 0/1 nodes are available: 1 ${HELPLESS}`,
+  ],
+  [
+    'those that are there do not want it in their zone',
+    pod(),
+    infos([node('a', {}, east), pod(awayFrom(WEB), {})], [node('b', {}, east)]),
+    `0/2 nodes are available: 2 node(s) didn't satisfy existing pods anti-affinity rules. preemption: 0/2 nodes are available: 2 ${NO_VICTIMS}`,
+  ],
   ['no nodes at all', pod(), [], 'no nodes available to schedule pods'],
 ])('finds no place: %s', (_, wanted, nodes, message) => {
-  expect(placePod(wanted, nodes)).toEqual({ kind: 'none', message });
+  expect(placePod(wanted, nodes, labelsOf)).toEqual({ kind: 'none', message });
 });
