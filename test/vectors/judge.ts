@@ -1,24 +1,23 @@
 // Compares what the core does with what a kernel did.
-import { isDeepStrictEqual } from 'node:util';
 import { formatHostPort } from '../../src/base/ip.ts';
+import { seededRandom } from '../../src/base/random.ts';
 import {
   currentKernel,
   type KernelBehaviour,
   kernelBehaviour,
 } from '../../src/proxy/ipvs/kernel.ts';
 import type { ConnectionListing } from '../../src/proxy/ipvs/listing.ts';
+import { compareLists, differs, type Mismatch } from './judge-lists.ts';
+import { judgeShares, steeredRandom } from './judge-random.ts';
 import { type Observation, TracePlayer } from './player.ts';
-import { judgeRandom } from './judge-random.ts';
-import type { ConntabRow, DestLists, DestRow, Trace, TraceEvent } from './trace.ts';
+import { canonicalName } from './services.ts';
+import type { ConntabRow, Trace, TraceEvent } from './trace.ts';
 
 /** The first event that went differently. */
-export interface Difference {
+export interface Difference extends Mismatch {
   /** -1: before the first event. */
   readonly index: number;
-  readonly what: string;
   readonly event: unknown;
-  readonly expected: unknown;
-  readonly actual: unknown;
 }
 
 /** Recorded seconds are rounded, and events took real time: about a tenth of a second each. */
@@ -33,9 +32,10 @@ const TIMER_LATENESS_FRACTION = 1 / 8;
  * current one), and each of `other_kernels` under its own. Undefined: all as recorded.
  */
 export async function judgeTrace(trace: Trace): Promise<Difference | undefined> {
-  if (trace.random === true) return judgeRandom(trace, behaviourOf(trace.valid_for_kernels));
-  const main = await judgeEvents(trace, trace.events, behaviourOf(trace.valid_for_kernels));
+  const kernel = behaviourOf(trace.valid_for_kernels);
+  const main = await judgeEvents(trace, trace.events, kernel);
   if (main !== undefined) return main;
+  if (trace.random === true) return judgeShares(trace, kernel);
   for (const other of trace.other_kernels ?? []) {
     const difference = await judgeEvents(trace, other.events, behaviourOf(other.kernels));
     if (difference !== undefined) return difference;
@@ -43,22 +43,24 @@ export async function judgeTrace(trace: Trace): Promise<Difference | undefined> 
   return undefined;
 }
 
-/** Judges `events` under one kernel's behaviour. */
+/** Judges `events` under one kernel's behaviour. Where chance decides, it decides as recorded. */
 export async function judgeEvents(
   trace: Trace,
   events: readonly TraceEvent[],
   kernel: KernelBehaviour,
 ): Promise<Difference | undefined> {
-  const player = new TracePlayer(trace, kernel, trace.id);
+  const random = trace.random === true ? steeredRandom() : undefined;
+  const player = new TracePlayer(trace, kernel, random ?? seededRandom(trace.id));
   try {
-    const setup = compareLists(trace.list_after_setup, player.lists());
+    const setup = compareLists(trace.list_after_setup, player.services());
     if (setup !== undefined) return { index: -1, event: 'setup', ...setup };
     for (const [index, event] of events.entries()) {
+      random?.steer(player.services(), event.result);
       const observed = player.play(event);
       const difference =
         compareResults(event, observed) ??
         compareConnections(event, observed.connections, index) ??
-        compareLists(event.dests, player.lists());
+        compareLists(event.dests, player.services());
       if (difference !== undefined) return { index, event: withoutDests(event), ...difference };
     }
     return undefined;
@@ -72,48 +74,24 @@ function behaviourOf(kernels: readonly string[] | undefined): KernelBehaviour {
   return (version === undefined ? undefined : kernelBehaviour(version)) ?? currentKernel;
 }
 
-type Mismatch = Pick<Difference, 'what' | 'expected' | 'actual'>;
-
-function differs(what: string, expected: unknown, actual: unknown): Mismatch | undefined {
-  return isDeepStrictEqual(expected, actual) ? undefined : { what, expected, actual };
-}
-
 function compareResults(event: TraceEvent, observed: Observation): Mismatch | undefined {
-  const compared =
-    event.op === 'conntab'
+  const { result, entry, reply_from: replyFrom } = event;
+  const dest = canonicalName(entry?.dest ?? '');
+  return (
+    (event.op === 'conntab'
       ? undefined
-      : differs('result', event.result ?? null, observed.result ?? null);
-  if (compared !== undefined) return compared;
-  const error = differs('error', event.error ?? null, observed.error ?? null);
-  if (error !== undefined) return error;
-  if (event.entry !== undefined) {
-    const entry = differs('entry', event.entry, observed.entry);
-    if (entry !== undefined) return entry;
-  }
-  if (event.state !== undefined) {
-    const state = differs('state', event.state, observed.state ?? null);
-    if (state !== undefined) return state;
-  }
-  return differs('reply_from', event.reply_from ?? null, observed.replyFrom ?? null);
+      : differs('result', named(result), observed.result ?? null)) ??
+    differs('error', event.error ?? null, observed.error ?? null) ??
+    (entry === undefined ? undefined : differs('entry', { ...entry, dest }, observed.entry)) ??
+    (event.state === undefined
+      ? undefined
+      : differs('state', event.state, observed.state ?? null)) ??
+    differs('reply_from', named(replyFrom), observed.replyFrom ?? null)
+  );
 }
 
-/** Lists are compared by service name; a trace of one service may leave the name out. */
-function compareLists(
-  expected: DestLists | undefined,
-  actual: ReadonlyMap<string, DestRow[]>,
-): Mismatch | undefined {
-  if (expected === undefined) return undefined;
-  if (isRows(expected)) return differs('dests', expected, [...actual.values()][0] ?? []);
-  for (const [name, rows] of Object.entries(expected)) {
-    const list = actual.get(name) ?? actual.get(`fwmark ${/\d+/.exec(name)?.[0]}`);
-    const mismatch = differs(`dests of ${name}`, rows, list);
-    if (mismatch !== undefined) return mismatch;
-  }
-  return undefined;
-}
-
-function isRows(lists: DestLists): lists is readonly DestRow[] {
-  return Array.isArray(lists);
+function named(recorded: TraceEvent['result']): unknown {
+  return typeof recorded === 'string' ? canonicalName(recorded) : (recorded ?? null);
 }
 
 function compareConnections(
@@ -122,7 +100,7 @@ function compareConnections(
   eventsSoFar: number,
 ): Mismatch | undefined {
   if (connections === undefined || !Array.isArray(event.result)) return undefined;
-  const recorded = (event.result as readonly ConntabRow[]).toSorted(byText);
+  const recorded = (event.result as readonly ConntabRow[]).map(canonicalRow).toSorted(byText);
   const shown = connections.map(conntabRow).toSorted(byText);
   const sameRows = differs('conntab', recorded.map(rowText), shown.map(rowText));
   if (sameRows !== undefined) return sameRows;
@@ -155,6 +133,11 @@ function conntabRow(listing: ConnectionListing): ConntabRow {
     state: listing.state,
     expires: Math.round(listing.expiresInMs / 1000),
   };
+}
+
+function canonicalRow(row: ConntabRow): ConntabRow {
+  const { c, v, d } = row;
+  return { ...row, c: canonicalName(c), v: canonicalName(v), d: canonicalName(d) };
 }
 
 function rowText(row: ConntabRow): string {

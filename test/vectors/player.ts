@@ -1,18 +1,25 @@
 // Plays the events of a trace against the IPVS core in virtual time and says what it saw.
 import { ManualClock } from '../../src/base/clock.ts';
 import { cidrContains, formatHostPort, parseCidr, parseIp } from '../../src/base/ip.ts';
-import { seededRandom } from '../../src/base/random.ts';
+import type { Random } from '../../src/base/random.ts';
 import type { SocketAddress } from '../../src/proxy/flow.ts';
 import type { Connection } from '../../src/proxy/ipvs/connection.ts';
 import { Ipvs } from '../../src/proxy/ipvs/ipvs.ts';
 import type { IpvsPacket } from '../../src/proxy/ipvs/ipvs-packet.ts';
 import type { KernelBehaviour } from '../../src/proxy/ipvs/kernel.ts';
-import type { ConnectionListing } from '../../src/proxy/ipvs/listing.ts';
+import type { ConnectionListing, ServiceListing } from '../../src/proxy/ipvs/listing.ts';
 import type { ControlOutcome } from '../../src/proxy/ipvs/service-table.ts';
 import type { Segment, Side } from '../../src/proxy/ipvs/tcp-states.ts';
-import { socketAddress, serviceId, serviceName, serviceSettings } from './services.ts';
+import { serviceKey } from '../../src/proxy/ipvs/virtual-service.ts';
+import {
+  canonicalName,
+  serviceId,
+  serviceName,
+  serviceSettings,
+  socketAddress,
+} from './services.ts';
 import { eventSysctls, knownSysctls, nestedObjects } from './sysctls.ts';
-import type { DestRow, Trace, TraceDest, TraceEvent, TraceService } from './trace.ts';
+import type { Trace, TraceDest, TraceEvent, TraceService } from './trace.ts';
 
 /** What an event led to here, in the words of the trace. */
 export interface Observation {
@@ -60,7 +67,7 @@ export class TracePlayer {
   readonly #halfClosed = new Map<string, string>();
   readonly #schedulers = new Map<string, string>();
 
-  constructor(trace: Trace, kernel: KernelBehaviour, seed: string) {
+  constructor(trace: Trace, kernel: KernelBehaviour, random: Random) {
     this.#trace = trace;
     const { scheduler, flags = [], protocol = 'TCP', dests = [] } = trace;
     this.#services = [
@@ -69,27 +76,16 @@ export class TracePlayer {
     ];
     this.#ipvs = new Ipvs({
       clock: this.#clock,
-      random: seededRandom(seed),
+      random,
       kernel,
       sysctls: knownSysctls(trace.sysctls ?? {}),
     });
     for (const service of this.#services) this.#addService(service);
   }
 
-  /** The destination lists as they are now, by service name. */
-  lists(): Map<string, DestRow[]> {
-    const lists = new Map<string, DestRow[]>();
-    for (const listing of this.#ipvs.listServices())
-      lists.set(
-        serviceName(listing.id),
-        listing.destinations.map((one) => [
-          formatHostPort(one.address, one.port),
-          one.weight,
-          one.activeConnections,
-          one.inactiveConnections,
-        ]),
-      );
-    return lists;
+  /** The services and their destinations as they are now. */
+  services(): ServiceListing[] {
+    return this.#ipvs.listServices();
   }
 
   play(event: TraceEvent): Observation {
@@ -153,7 +149,7 @@ export class TracePlayer {
   #addService(service: TraceService): void {
     const id = serviceId(service);
     const scheduler = service.scheduler ?? this.#trace.scheduler;
-    this.#schedulers.set(serviceName(id), scheduler);
+    this.#schedulers.set(serviceKey(id), scheduler);
     must(this.#ipvs.addService(id, serviceSettings(service, scheduler)));
     for (const dest of service.dests ?? [])
       must(this.#ipvs.addDestination(id, where(dest), settings(dest)));
@@ -165,33 +161,35 @@ export class TracePlayer {
     const { addr, fwmark, protocol, dests } = service;
     const named: TraceService = Object.assign({}, event, ...nestedObjects(event));
     const { scheduler: wanted, flags, persistent, netmask, ops } = named;
-    const name = serviceName(id);
-    const scheduler = wanted ?? this.#schedulers.get(name) ?? this.#trace.scheduler;
-    this.#schedulers.set(name, scheduler);
+    const key = serviceKey(id);
+    const scheduler = wanted ?? this.#schedulers.get(key) ?? this.#trace.scheduler;
+    this.#schedulers.set(key, scheduler);
     const edited = { addr, fwmark, protocol, dests, flags, persistent, netmask, ops };
     return outcome(this.#ipvs.editService(id, serviceSettings(edited, scheduler)));
   }
 
   /** The service an event is about; the first one unless it says otherwise. */
   #serviceOf(event: TraceEvent): TraceService {
-    const named = event.service;
-    const wanted = typeof named === 'string' ? named : (named?.addr ?? event.addr);
-    const fwmark = (typeof named === 'object' ? named.fwmark : undefined) ?? event.fwmark;
+    const named = typeof event.service === 'string' ? { addr: event.service } : event.service;
+    const { addr, fwmark, protocol } = { ...named, ...event };
+    const wanted = addr ?? named?.addr;
+    if (wanted === undefined && fwmark === undefined && protocol === undefined)
+      return this.#services[0] ?? this.#trace.service;
     const found = this.#services.find(
       (one) =>
-        (wanted !== undefined && (one.addr === wanted || serviceName(serviceId(one)) === wanted)) ||
-        (fwmark !== undefined && one.fwmark === fwmark),
+        (wanted === undefined || isNamed(one, wanted)) &&
+        (fwmark === undefined || one.fwmark === fwmark) &&
+        (protocol === undefined || isOfProtocol(one, protocol)),
     );
-    const isNamed = wanted !== undefined || fwmark !== undefined;
-    const service = isNamed ? found : this.#services[0];
-    if (service === undefined)
+    if (found === undefined)
       throw new Error(`the trace has no service ${wanted ?? `with fwmark ${fwmark}`}`);
-    return service;
+    return found;
   }
 
   #packet(event: TraceEvent, protocol: 'TCP' | 'UDP'): IpvsPacket {
-    // Scenarios with a fwmark service mark every client packet.
-    const fwmark = this.#services.find((one) => one.fwmark !== undefined)?.fwmark ?? 0;
+    // Scenarios with a fwmark service mark every packet that comes in from the clients.
+    const marked = this.#services.find((one) => one.fwmark !== undefined)?.fwmark ?? 0;
+    const fwmark = event.from === 'director' ? 0 : marked;
     const source = socketAddress(event.src ?? '');
     return { protocol, source, destination: socketAddress(event.dst ?? ''), fwmark };
   }
@@ -213,6 +211,12 @@ export class TracePlayer {
     return { result: null, error: 'TIMEOUT', ...this.#entryOf(packet) };
   }
 
+  /** A datagram is not sent again. */
+  #unanswered(packet: IpvsPacket, event: TraceEvent): Observation {
+    this.#clock.advance((event.client_gave_up_after_s ?? 0) * 1000);
+    return { result: null, error: 'TIMEOUT', ...this.#entryOf(packet) };
+  }
+
   #answer(name: string, connection: Connection): Observation {
     this.#connections.set(name, connection);
     if (this.#isClosedPort(connection)) {
@@ -228,12 +232,10 @@ export class TracePlayer {
   #datagram(event: TraceEvent): Observation {
     const packet = this.#packet(event, 'UDP');
     const verdict = this.#ipvs.schedule(packet);
-    if (verdict.kind === 'dropped')
-      return { result: null, error: 'TIMEOUT', ...this.#entryOf(packet) };
+    if (verdict.kind === 'dropped') return this.#unanswered(packet, event);
     if (verdict.kind !== 'forward') return { result: null, error: 'ECONNREFUSED' };
     const { connection } = verdict;
-    if (this.#isBlackhole(verdict.destination.address))
-      return { result: null, error: 'TIMEOUT', ...this.#entryOf(packet) };
+    if (this.#isBlackhole(verdict.destination.address)) return this.#unanswered(packet, event);
     if (this.#isClosedPort(connection))
       return { result: null, error: 'ECONNREFUSED', ...this.#entryOf(packet) };
     const translated = this.#ipvs.serverPacket(connection) === 'forward';
@@ -268,6 +270,8 @@ export class TracePlayer {
           ? this.#ipvs.clientPacket(connection, segment)
           : this.#ipvs.serverPacket(connection, segment);
       delivered = fate === 'forward';
+      // The other side's turn comes after what the kernel does about it "at once".
+      if (!delivered) this.#clock.advance(SETTLE_MS);
     }
   }
 
@@ -299,8 +303,18 @@ export class TracePlayer {
   }
 
   #isClosedPort(connection: Connection): boolean {
-    return (this.#trace.environment?.closed_ports ?? []).includes(backendName(connection));
+    const closed = this.#trace.environment?.closed_ports ?? [];
+    return closed.some((text) => canonicalName(text) === backendName(connection));
   }
+}
+
+function isNamed(service: TraceService, wanted: string): boolean {
+  const name = serviceName(serviceId(service));
+  return name === wanted || name === canonicalName(wanted);
+}
+
+function isOfProtocol(service: TraceService, protocol: string): boolean {
+  return (service.protocol ?? 'TCP').toUpperCase() === protocol.toUpperCase();
 }
 
 function backendName(connection: Connection): string {

@@ -28,6 +28,16 @@ export function serviceId(service: TraceService): ServiceId {
   return { kind: 'address', protocol, ...socketAddress(service.addr) };
 }
 
+/** The one way to write an address and port; other texts as they are. */
+export function canonicalName(text: string): string {
+  try {
+    const { address, port } = socketAddress(text);
+    return formatHostPort(address, port);
+  } catch {
+    return text;
+  }
+}
+
 /** What the service is called among several: its address, or its mark. */
 export function serviceName(id: ServiceId): string {
   return id.kind === 'fwmark' ? `fwmark ${id.fwmark}` : formatHostPort(id.address, id.port);
@@ -38,7 +48,8 @@ const FLAGS = ['sh-fallback', 'mh-fallback', 'flag-1', 'sh-port', 'mh-port', 'fl
 
 export function serviceSettings(service: TraceService, scheduler: string): ServiceSettings {
   if (!isSchedulerName(scheduler)) throw new Error(`unknown scheduler "${scheduler}"`);
-  const flags = service.flags ?? [];
+  const given = service.flags ?? [];
+  const flags = typeof given === 'string' ? given.split(',').filter(Boolean) : given;
   const unknown = flags.find((flag) => !FLAGS.includes(flag));
   if (unknown !== undefined) throw new Error(`unknown flag "${unknown}"`);
   const persistence = persistenceOf(service);

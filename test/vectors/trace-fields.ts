@@ -2,15 +2,20 @@
 import type { Trace } from './trace.ts';
 
 const TRACE = words(
-  'id note scheduler flags protocol service dests more_services sysctls environment list_after_setup events',
+  'id scheduler flags protocol service dests more_services sysctls environment list_after_setup events',
   'kernels real_kernel valid_for_kernels other_kernels random',
 );
-const SERVICE = words('addr fwmark protocol scheduler flags dests persistent netmask ops note');
+const SERVICE = words('addr fwmark protocol scheduler flags dests persistent netmask ops');
 const DEST = words('dest weight u_threshold l_threshold');
 const ENVIRONMENT = words('blackhole closed_ports conntrack_hooks');
 
+/** What a recorder may say about a recording anywhere; it orders nothing. */
+const REMARKS = words(
+  'note notes comment comments description title source tool recorder recorded date version kernel seed see time took',
+);
+
 /** Of every event; `service` or its address tells which service it is about. */
-const EVENT = words('op dests note result error service addr fwmark');
+const EVENT = words('op dests result error service addr fwmark protocol');
 /** Of what administrators do. */
 const EVENTS: Readonly<Record<string, readonly string[]>> = {
   wait: [...EVENT, 'seconds'],
@@ -30,7 +35,7 @@ export function unknownFields(trace: Trace): string[] {
   const check = (place: string, value: unknown, known: readonly string[]): void => {
     if (typeof value !== 'object' || value === null) return;
     for (const name of Object.keys(value))
-      if (!known.includes(name))
+      if (!known.includes(name) && !REMARKS.includes(name))
         problems.push(`${place}: unknown field "${name}": a replay would leave it out`);
   };
   check('trace', trace, TRACE);

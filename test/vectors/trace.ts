@@ -21,7 +21,8 @@ export interface TraceService {
   readonly fwmark?: number | undefined;
   readonly protocol?: string | undefined;
   readonly scheduler?: string;
-  readonly flags?: readonly string[] | undefined;
+  /** Of several in one text, as ipvsadm's `-b` takes them, too. */
+  readonly flags?: readonly string[] | string | undefined;
   readonly persistent?: number | undefined;
   /** IPv4: dotted mask or prefix length; IPv6: prefix length. */
   readonly netmask?: string | number | undefined;
@@ -42,6 +43,8 @@ export interface TraceEvent extends Omit<TraceService, 'dests'> {
   readonly op: string;
   readonly conn?: string;
   readonly src?: string;
+  /** `director`: a client on the director itself. */
+  readonly from?: string;
   readonly dst?: string;
   readonly result?: string | null | readonly ConntabRow[];
   readonly error?: string;
@@ -66,7 +69,7 @@ export interface TraceEvent extends Omit<TraceService, 'dests'> {
 export interface Trace {
   readonly id: string;
   readonly scheduler: string;
-  readonly flags?: readonly string[];
+  readonly flags?: readonly string[] | string;
   readonly protocol?: string;
   readonly service: TraceService;
   readonly dests?: readonly TraceDest[];

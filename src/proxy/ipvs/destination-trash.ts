@@ -30,8 +30,9 @@ export class DestinationTrash {
   }
 
   put(serviceKey: string, destination: Destination): void {
+    // Also when a check is due: whoever comes into an empty trash starts the interval anew.
+    if (this.#trashed.length === 0) this.#timers.restart(this.#check, CHECK_INTERVAL_MS);
     this.#trashed.push({ serviceKey, destination, idleSinceMs: undefined });
-    if (!this.#check.waiting) this.#timers.restart(this.#check, CHECK_INTERVAL_MS);
   }
 
   /** Takes the destination of that service out again. */
