@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { errorMessage } from './errors.ts';
 
 /**
@@ -29,6 +30,8 @@ export class Lifetime implements Resource {
 
   constructor(name: string) {
     this.name = name;
+    // Whatever ends with it listens: every request of a server, say. That many are no leak.
+    setMaxListeners(0, this.signal);
     open.add(this);
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Lifetime, openLifetimes } from '../../src/base/lifetime.ts';
 
@@ -46,4 +47,15 @@ test('owning after the end is a mistake that shows', async () => {
   const lifetime = new Lifetime('over');
   await lifetime.close();
   expect(() => lifetime.defer(() => undefined)).toThrow('over has ended');
+});
+
+test('as many as like may wait for the end, without a warning of a leak', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): number => warnings.push(warning);
+  process.on('warning', onWarning);
+  await using lifetime = new Lifetime('crowded');
+  for (let count = 0; count < 20; count += 1) lifetime.signal.addEventListener('abort', () => {});
+  await turn();
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
 });
