@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
+import { errorCode, errorMessage, PodwireError } from '../base/errors.ts';
 import type { BenchResult } from '../bench/report/result.ts';
 import type { Progress } from '../bench/run/run-sim.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -51,8 +52,11 @@ function addRunOptions(command: Command): Command {
     )
     .option('--seed <seed>', 'the same seed gives the same simulated report', '1')
     .option('--seeds <n>', 'repetitions, instead of those of the scenario', positiveInteger)
-    .option('--out <dir>', 'write report.html, results.json, results.csv and SVG files there')
-    .option('--no-peers', 'live: leave HAProxy and nginx out, also when they are installed')
+    .option(
+      '--out <dir>',
+      'write report.html, report.txt, results.json, results.csv and SVG files there',
+    )
+    .option('--no-peers', 'live: leave HAProxy, nginx and the kernel out, also when they are there')
     .option('--compare <results.json>', 'show what changed since an earlier result');
 }
 
@@ -76,6 +80,8 @@ async function list(terminal: Terminal): Promise<void> {
 }
 
 async function run(scenarios: string[], flags: RunFlags, terminal: Terminal): Promise<void> {
+  // What cannot be read or written is told now, not after the run.
+  if (flags.out !== undefined) await makeFolder(flags.out);
   const before = flags.compare === undefined ? undefined : await readResult(flags.compare);
   const progress = new ProgressLine(process.stderr, systemClock);
   const result = await measure(scenarios, flags, (step) => progress.show(step));
@@ -128,11 +134,35 @@ async function report(result: BenchResult, flags: RunFlags, terminal: Terminal):
 
 async function readResult(path: string): Promise<BenchResult> {
   const { parseResult } = await import('../bench/report/compare.ts');
-  return parseResult(await readFile(path, 'utf8'), path);
+  return parseResult(await readText(path), path);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new PodwireError('ERR_BENCH_RESULT', `--compare: cannot read ${path}`, { cause });
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
+  } catch (cause) {
+    const reason = errorCode(cause) ?? errorMessage(cause);
+    throw new PodwireError('ERR_BENCH_OUT', `--out: no folder can be had at ${path} (${reason})`, {
+      cause,
+    });
+  }
 }
 
 function commaSeparated(text: string): string[] {
-  return text.split(',').map((name) => name.trim());
+  const names = text.split(',').map((name) => name.trim());
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (names.includes('')) throw new InvalidArgumentError('must be names with a comma between');
+  if (twice !== undefined) throw new InvalidArgumentError(`${twice} is there twice`);
+  return names;
 }
 
 function positiveInteger(text: string): number {

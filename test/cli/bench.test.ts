@@ -42,3 +42,14 @@ test('mistakes are told before anything runs', async () => {
     'no algorithm best; there are iptables, ',
   );
 });
+
+test.each([
+  [['--algorithms', ''], 'must be names with a comma between'],
+  [['--algorithms', 'p2c,jsq,p2c'], 'p2c is there twice'],
+  [['--seeds', '0'], 'must be a whole number above 0'],
+  [['--compare', '/nowhere/results.json'], '--compare: cannot read /nowhere/results.json'],
+  [['--out', '/dev/null/report'], '--out: no folder can be had at /dev/null/report'],
+])('%j is refused', async (words, message) => {
+  const run = podwire('run', 'slow-backend', '--seeds', '1000', ...words);
+  await expect(run).rejects.toThrow(message);
+});

@@ -65,7 +65,7 @@ class Backends {
     const backend = this.#plan.backends[index];
     if (backend === undefined) return;
     const { group, warmUp } = backend;
-    this.#pool.add({
+    this.#pool.add(index, {
       serviceTime: samplerOf(group.serviceTime, this.#random),
       concurrency: group.concurrency,
       queueLimit: group.queueLimit,

@@ -1,4 +1,5 @@
 import { PodwireError } from '../../base/errors.ts';
+import { Fields, type Problem } from '../scenario/fields.ts';
 import { separate } from '../stats/interval.ts';
 import { align } from './align.ts';
 import { formatMetric, METRIC_INFO, metricInterval } from './metric-info.ts';
@@ -15,33 +16,68 @@ export function parseResult(text: string, where: string): BenchResult {
   } catch (cause) {
     throw new PodwireError('ERR_BENCH_RESULT', `${where} is not JSON`, { cause });
   }
-  const format =
-    typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
-  if (format === RESULT_FORMAT) return value as BenchResult;
+  const problems: Problem[] = [];
+  checkResult(new Fields(value, '', problems));
+  const [problem] = problems;
+  if (problem === undefined) return value as BenchResult;
+  const { path, message } = problem;
   throw new PodwireError(
     'ERR_BENCH_RESULT',
-    `${where} is not a result of podwire bench: format is ${String(format)}, not ${RESULT_FORMAT}`,
+    `${where} is not a result of this podwire bench: ${path}: ${message}`,
   );
+}
+
+/** What is compared has to be there; the rest of the file is of no concern. */
+function checkResult(root: Fields): void {
+  root.oneOf('format', [RESULT_FORMAT]);
+  if (!root.has('scenarios')) root.problem('scenarios', 'is required');
+  for (const scenario of root.objects('scenarios')) {
+    scenario.oneOf('engine', ['sim', 'live']);
+    scenario.object('scenario').text('name');
+    for (const algorithm of scenario.objects('algorithms')) {
+      algorithm.text('name');
+      for (const run of algorithm.objects('runs')) {
+        const metrics = run.object('metrics');
+        for (const metric of METRICS) metrics.number(metric, {});
+      }
+    }
+  }
+}
+
+interface Pair {
+  readonly scenario: string;
+  readonly before: AlgorithmResult;
+  readonly after: AlgorithmResult;
 }
 
 /** What changed between two results: every figure whose confidence intervals separate. */
 export function compareResults(before: BenchResult, after: BenchResult): string {
-  const rows = after.scenarios.flatMap((scenario) => {
-    const old = before.scenarios.find(
-      (candidate) =>
-        candidate.scenario.name === scenario.scenario.name && candidate.engine === scenario.engine,
-    );
-    return scenario.algorithms.flatMap((algorithm) => {
-      const earlier = old?.algorithms.find(({ name }) => name === algorithm.name);
-      return earlier === undefined ? [] : changes(scenario.scenario.name, earlier, algorithm);
-    });
-  });
+  const pairs = pairsOf(before, after);
+  if (pairs.length === 0)
+    return 'Nothing can be compared: no algorithm was run in the same scenario with the same engine.\n';
+  if (pairs.every((pair) => pair.before.runs.length < 2 || pair.after.runs.length < 2))
+    return 'Nothing can be said: one repetition tells nothing of the spread; repeat both with --seeds 3.\n';
+  const rows = pairs.flatMap(changes);
   if (rows.length === 0) return 'Nothing changed beyond the confidence intervals.\n';
   const header = ['scenario algorithm', 'figure', 'before', 'after', 'change', ''];
   return `${align([header, ...rows]).join('\n')}\n`;
 }
 
-function changes(scenario: string, before: AlgorithmResult, after: AlgorithmResult): string[][] {
+function pairsOf(before: BenchResult, after: BenchResult): Pair[] {
+  return after.scenarios.flatMap(({ scenario, engine, algorithms }) => {
+    const old = before.scenarios.find(
+      (one) => one.scenario.name === scenario.name && one.engine === engine,
+    );
+    return algorithms.flatMap((algorithm) => {
+      const earlier = old?.algorithms.find(({ name }) => name === algorithm.name);
+      return earlier === undefined
+        ? []
+        : [{ scenario: scenario.name, before: earlier, after: algorithm }];
+    });
+  });
+}
+
+function changes({ scenario, before, after }: Pair): string[][] {
   return METRICS.flatMap((metric) => {
     const old = metricInterval(before, metric);
     const now = metricInterval(after, metric);

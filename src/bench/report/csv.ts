@@ -12,6 +12,7 @@ export function toCsv(result: BenchResult): string {
     'requests',
     ...METRICS,
     'chiSquare',
+    'degreesOfFreedom',
     'chiSquareP',
   ];
   const rows = result.scenarios.flatMap(({ scenario, engine, algorithms }) =>
@@ -26,6 +27,7 @@ export function toCsv(result: BenchResult): string {
         run.requests,
         ...METRICS.map((metric) => run.metrics[metric]),
         run.fairness.chiSquare,
+        run.fairness.degreesOfFreedom,
         run.fairness.pValue,
       ]),
     ),

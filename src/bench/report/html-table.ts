@@ -54,8 +54,9 @@ function row(algorithm: AlgorithmResult, metrics: readonly Metric[], cpu: boolea
   return `<tr data-series="${escapeXml(algorithm.name)}"><th>${escapeXml(algorithm.name)}</th>${cells.join('')}<td>${chiSquare(algorithm)}</td>${cpuCell}</tr>`;
 }
 
-function chiSquare({ runs, backends }: AlgorithmResult): string {
-  const degrees = Math.max(1, backends.length - 1);
+function chiSquare({ runs }: AlgorithmResult): string {
+  const degrees = runs[0]?.fairness.degreesOfFreedom ?? 0;
+  if (degrees === 0) return '–';
   const mean = runs.reduce((sum, run) => sum + run.fairness.chiSquare, 0) / runs.length;
   return mean < 0.005 * degrees ? '0.00' : formatQuantity(mean / degrees);
 }

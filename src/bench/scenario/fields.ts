@@ -4,6 +4,8 @@ export interface Problem {
   readonly message: string;
 }
 
+const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+
 export interface NumberRule {
   /** Used when the field is absent; without it the field is required. */
   readonly or?: number;
@@ -58,6 +60,14 @@ export class Fields {
     return typeof value === 'string' && value !== ''
       ? value
       : this.#bad(name, 'must be a text that is not empty', '');
+  }
+
+  /** Something that files and rows are called by. */
+  label(name: string, fallback?: string): string {
+    const value = this.text(name, fallback);
+    return value === '' || LABEL.test(value)
+      ? value
+      : this.#bad(name, 'must be at most 63 lower-case letters, digits and hyphens', 'x');
   }
 
   flag(name: string, fallback: boolean): boolean {

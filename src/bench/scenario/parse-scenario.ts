@@ -50,7 +50,7 @@ function readScenario(
     ? { affinitySeconds: root.number('affinitySeconds', { min: 1, max: 86_400, integer: true }) }
     : {};
   const scenario: Scenario = {
-    name: root.text('name'),
+    name: root.label('name'),
     question: root.text('question'),
     lookFor: root.text('lookFor'),
     protocol: root.oneOf('protocol', ['TCP', 'UDP', 'HTTP'], 'HTTP'),
@@ -74,10 +74,13 @@ function readScenario(
 }
 
 function checkGroups(root: Fields, backends: readonly BackendGroup[]): ReadonlySet<string> {
-  const names = new Set(backends.map(({ name }) => name));
+  const names = new Set<string>();
+  for (const [index, { name }] of backends.entries()) {
+    if (names.has(name)) root.problem(`backends[${index}].name`, `there is another group ${name}`);
+    names.add(name);
+  }
   const total = backends.reduce((sum, { count }) => sum + count, 0);
   if (backends.length === 0) root.problem('backends', 'must hold at least one group');
-  if (names.size < backends.length) root.problem('backends', 'two groups have the same name');
   if (total > MAX_BACKENDS)
     root.problem('backends', `${total} pods; at most ${MAX_BACKENDS} are supported`);
   return names;
@@ -91,7 +94,7 @@ function readGroup(fields: Fields, nodes: number): BackendGroup {
   if (perNode.length > 0 && perNode.reduce((sum, pods) => sum + pods, 0) !== count)
     fields.problem('perNode', `must add up to count, ${count}`);
   const group: BackendGroup = {
-    name: fields.text('name', 'pod'),
+    name: fields.label('name', 'pod'),
     count,
     weight: fields.number('weight', { or: 1, min: 0, max: 65_535, integer: true }),
     serviceTime: readDistribution(fields.object('serviceTime')),
@@ -216,5 +219,7 @@ function readAlgorithms(fields: Fields, known: ReadonlySet<string>): string[] {
   for (const [index, name] of names.entries())
     if (!known.has(name))
       fields.problem(`algorithms[${index}]`, `no algorithm ${name}; see podwire bench list`);
+    else if (names.indexOf(name) < index)
+      fields.problem(`algorithms[${index}]`, `${name} is there already`);
   return names;
 }

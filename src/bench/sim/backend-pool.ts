@@ -1,6 +1,6 @@
 import type { Sampler } from './sampler.ts';
 
-/** What the pool needs to know of one backend. Indices are given by order of {@link BackendPool.add}. */
+/** What the pool needs to know of one backend. */
 export interface PooledBackend {
   readonly serviceTime: Sampler;
   readonly concurrency: number;
@@ -35,11 +35,11 @@ export class BackendPool {
     this.#capacity = new Float64Array(maximum);
   }
 
-  /** Starts the next backend. */
-  add(backend: PooledBackend): void {
-    const index = this.#backends.push(backend) - 1;
+  /** Starts backend number `index`; events that overlap may start a later one first. */
+  add(index: number, backend: PooledBackend): void {
     const servers = Number.isFinite(backend.concurrency) ? backend.concurrency : 0;
-    this.#freeAt.push(new Float64Array(servers));
+    this.#backends[index] = backend;
+    this.#freeAt[index] = new Float64Array(servers);
     this.#capacity[index] = backend.concurrency + backend.queueLimit;
     this.#alive[index] = 1;
   }

@@ -304,7 +304,7 @@ class Simulation {
     const backend = this.#plan.backends[index];
     if (backend === undefined) return;
     const { group, warmUp } = backend;
-    this.#pool.add({
+    this.#pool.add(index, {
       serviceTime: samplerOf(group.serviceTime, this.#serviceRandom),
       concurrency: group.concurrency,
       queueLimit: group.queueLimit,

@@ -9,6 +9,7 @@ export interface Fairness {
   readonly maxOverMean: number;
   /** Pearson's statistic against the expected shares, and the chance of one as large from random draws. */
   readonly chiSquare: number;
+  readonly degreesOfFreedom: number;
   readonly pValue: number;
 }
 
@@ -23,7 +24,7 @@ export function fairness(counts: readonly number[], weights: readonly number[]):
   });
   const total = used.reduce((sum, { count }) => sum + count, 0);
   if (total === 0 || used.length < 2)
-    return { jain: 1, variation: 0, maxOverMean: 1, chiSquare: 0, pValue: 1 };
+    return { jain: 1, variation: 0, maxOverMean: 1, chiSquare: 0, degreesOfFreedom: 0, pValue: 1 };
   const loads = used.map(({ count, weight }) => count / weight);
   const mean = loads.reduce((sum, load) => sum + load, 0) / loads.length;
   const squares = loads.reduce((sum, load) => sum + load * load, 0);
@@ -38,6 +39,7 @@ export function fairness(counts: readonly number[], weights: readonly number[]):
     variation: Math.sqrt(variance) / mean,
     maxOverMean: Math.max(...loads) / mean,
     chiSquare,
+    degreesOfFreedom: used.length - 1,
     pValue: chiSquareTail(chiSquare, used.length - 1),
   };
 }

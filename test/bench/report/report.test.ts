@@ -171,8 +171,24 @@ describe('comparing', () => {
     expect(text.trimEnd().split('\n')).toHaveLength(2);
   });
 
+  test('says so when nothing can be compared, or nothing said', () => {
+    const [scenario] = result.scenarios;
+    if (scenario === undefined) throw new Error('no scenario');
+    const live: BenchResult = { ...result, scenarios: [{ ...scenario, engine: 'live' }] };
+    expect(compareResults(result, live)).toMatch(/^Nothing can be compared/);
+    const algorithms = scenario.algorithms.map((one) => ({ ...one, runs: one.runs.slice(0, 1) }));
+    const once: BenchResult = { ...result, scenarios: [{ ...scenario, algorithms }] };
+    expect(compareResults(result, once)).toMatch(/^Nothing can be said/);
+  });
+
   test('other files are refused', () => {
-    expect(() => parseResult('{"format":"x"}', 'a.json')).toThrow('a.json is not a result');
+    expect(() => parseResult('{"format":"x"}', 'a.json')).toThrow(
+      'a.json is not a result of this podwire bench: format: must be one of podwire.io/bench/v1',
+    );
+    const broken = file('results.json').replace('"p99Ms"', '"p98Ms"');
+    expect(() => parseResult(broken, 'a.json')).toThrow(
+      'scenarios[0].algorithms[0].runs[0].metrics.p99Ms: is required',
+    );
     expect(() => parseResult('nonsense', 'a.json')).toThrow('a.json is not JSON');
   });
 });

@@ -87,6 +87,24 @@ describe('complaints name the field and what it may be', () => {
       'algorithms[0]: no algorithm magic; see podwire bench list',
     ],
     [
+      'an algorithm named twice',
+      GOOD.replace('[ipvs-rr]', '[ipvs-rr, ipvs-lc, ipvs-rr]'),
+      'algorithms[2]: ipvs-rr is there already',
+    ],
+    [
+      'a name that could not name a file',
+      GOOD.replace('name: good', 'name: ../good'),
+      'name: must be at most 63 lower-case letters, digits and hyphens',
+    ],
+    [
+      'two groups of one name',
+      GOOD.replace(
+        'backends:',
+        'backends:\n  - { count: 1, serviceTime: { kind: constant, meanMs: 1 } }',
+      ),
+      'backends[1].name: there is another group pod',
+    ],
+    [
       'an event for nobody',
       `${GOOD}events: [{ kind: die, group: web, atMs: 5 }]`,
       'events[0].group: no group web; there are pod',

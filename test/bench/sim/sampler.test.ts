@@ -50,8 +50,29 @@ describe('arrivals', () => {
       counts[Math.floor(time / 1000)] = (counts[Math.floor(time / 1000)] ?? 0) + 1;
     const average = counts.reduce((sum, count) => sum + count, 0) / seconds;
     const variance = counts.reduce((sum, count) => sum + (count - average) ** 2, 0) / seconds;
-    expect(average).toBeCloseTo(20, 0);
-    expect(variance / average).toBeCloseTo(1, 1);
+    // Within three of their standard deviations: √(20 / 20,000), and √(2 / 20,000) of the ratio.
+    expect(Math.abs(average - 20)).toBeLessThan(0.095);
+    expect(Math.abs(variance / average - 1)).toBeLessThan(0.03);
+  });
+
+  test('Poisson gaps are exponential, and know nothing of the one before', () => {
+    const times = starts({ kind: 'poisson', ratePerSecond: 100 }, 2_000_000);
+    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    const average = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
+    const spread = gaps.map((gap) => gap - average);
+    const variance = spread.reduce((sum, one) => sum + one * one, 0) / gaps.length;
+    const withNext = spread.slice(1).reduce((sum, one, at) => sum + one * (spread[at] ?? 0), 0);
+    expect(Math.abs(average / 10 - 1)).toBeLessThan(0.007);
+    expect(Math.abs(Math.sqrt(variance) / average - 1)).toBeLessThan(0.01);
+    expect(Math.abs(withNext / gaps.length / variance)).toBeLessThan(0.007);
+    // Kolmogorov and Smirnov: the largest distance to 1 - e^-x is below its 1 % point, 1.63 / √n.
+    const sorted = gaps.toSorted((a, b) => a - b);
+    const distances = sorted.map((gap, index) =>
+      Math.abs(1 - Math.exp(-gap / 10) - (index + 0.5) / sorted.length),
+    );
+    expect(distances.reduce((most, one) => Math.max(most, one), 0)).toBeLessThan(
+      1.63 / Math.sqrt(gaps.length),
+    );
   });
 
   test('bursts come at their own rate', () => {
@@ -66,8 +87,9 @@ describe('arrivals', () => {
       1_000_000,
     );
     const inBurst = times.filter((time) => time % 1000 < 200).length;
-    expect(inBurst / 200).toBeCloseTo(100, -1);
-    expect((times.length - inBurst) / 800).toBeCloseTo(10, 0);
+    // A thousand periods: 20,000 and 8,000 starts, give or take three times the root.
+    expect(Math.abs(inBurst - 20_000)).toBeLessThan(3 * Math.sqrt(20_000));
+    expect(Math.abs(times.length - inBurst - 8000)).toBeLessThan(3 * Math.sqrt(8000));
   });
 
   test('a trace repeats with its period, or ends', () => {

@@ -121,6 +121,32 @@ describe('backends that go', () => {
   });
 });
 
+test('events that overlap start backends out of turn, and each is who it is', () => {
+  // The second of the rollout has the number before that of the one that joins meanwhile.
+  const recorder = run(
+    scenario({
+      pods: { count: 2, serviceTime: QUICK, concurrency: 9 },
+      arrivals: { kind: 'constant', ratePerSecond: 500 },
+      durationMs: 4000,
+      events: [
+        { kind: 'roll', group: 'pod', atMs: 1000, intervalMs: 1000, graceMs: 0 },
+        {
+          kind: 'join',
+          group: 'pod',
+          atMs: 1500,
+          count: 1,
+          warmUp: { durationMs: 1e9, slowdown: 50 },
+        },
+      ],
+    }),
+    algorithmNamed('ipvs-rr'),
+  );
+  expect(Object.values(recorder.failures).every((count) => count === 0)).toBe(true);
+  // It gets a third of the last 1250 of 2000 requests, and they alone take 50 ms.
+  expect(recorder.requests[4]).toBeCloseTo(417, -1);
+  expect(recorder.latency.meanMs).toBeCloseTo(1 + (49 * 417) / 2000, 0);
+});
+
 test('a cold backend is slower until it is warm', () => {
   const recorder = run(
     scenario({

@@ -20,11 +20,14 @@ describe('tables of statistics', () => {
   for (const [degrees, t] of [
     [1, 12.706],
     [4, 2.776],
-    [30, 2.042],
-    [100, 1.984],
+    [29, 2.045],
+    [30, 2.0423],
+    [60, 2.0003],
+    [120, 1.9799],
+    [1000, 1.9623],
   ] as const)
     test(`Student's t with ${degrees} degrees is ${t}`, () => {
-      expect(studentT95(degrees)).toBeCloseTo(t, 2);
+      expect(studentT95(degrees)).toBeCloseTo(t, 3);
     });
 });
 
@@ -66,6 +69,7 @@ describe('fairness', () => {
       variation: 0,
       maxOverMean: 1,
       chiSquare: 0,
+      degreesOfFreedom: 2,
       pValue: 1,
     });
   });
@@ -74,6 +78,13 @@ describe('fairness', () => {
     const { jain, maxOverMean, variation, chiSquare } = fairness([8, 0, 0, 0], [1, 1, 1, 1]);
     expect([jain, maxOverMean, chiSquare]).toEqual([0.25, 4, 24]);
     expect(variation).toBeCloseTo(Math.sqrt(3), 9);
+  });
+
+  test("Mendel's peas: 315, 101, 108 and 32 where 9, 3, 3 and 1 of 16 are expected", () => {
+    const { chiSquare, degreesOfFreedom, pValue } = fairness([315, 101, 108, 32], [9, 3, 3, 1]);
+    expect(chiSquare).toBeCloseTo(0.47, 3);
+    expect(degreesOfFreedom).toBe(3);
+    expect(pValue).toBeCloseTo(0.9254, 4);
   });
 
   test('counts in proportion to weights are even, and weight 0 is no member', () => {
@@ -91,7 +102,9 @@ describe('fairness', () => {
       }
       if (fairness(counts, new Array<number>(8).fill(1)).pValue < 0.05) beyond += 1;
     }
-    expect(beyond / 2000).toBeCloseTo(0.05, 1);
+    // Three standard deviations of 2000 throws of a coin that falls so one time in twenty.
+    expect(beyond / 2000).toBeGreaterThan(0.035);
+    expect(beyond / 2000).toBeLessThan(0.065);
   });
 });
 

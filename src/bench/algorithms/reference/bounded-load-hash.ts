@@ -11,8 +11,10 @@ interface Point {
 }
 
 /**
- * A hash ring keyed by source address, where a full backend passes the connection on to the next.
- * Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA 2018.
+ * A hash ring keyed by source address, where a full backend passes the connection on to the next. Full is one
+ * that holds ⌈1.25 m / n⌉ of m connections at n backends, the new one among them. Mirrokni, Thorup,
+ * Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA 2018; but connections, unlike their balls, stay
+ * where they are when m shrinks.
  */
 export const boundedLoadHashAlgorithm: Algorithm = {
   name: 'bounded-hash',
