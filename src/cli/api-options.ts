@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ApiAccess } from '../cluster/api-access.ts';
 import type { ClusterOptions } from '../cluster/cluster.ts';
 import { wholeNumber } from './cluster-options.ts';
@@ -14,27 +14,35 @@ export interface ApiFlags {
   readonly kubeconfig: string;
 }
 
+const MAX_PORT = 65_535;
+
 /** Where the kubeconfig of the last cluster is, unless told otherwise. */
 export function defaultKubeconfigPath(): string {
   return join(homedir(), '.podwire', 'kubeconfig');
+}
+
+export function kubeconfigOption(meaning: string): Option {
+  return new Option('--kubeconfig <file>', meaning).default(
+    defaultKubeconfigPath(),
+    '~/.podwire/kubeconfig',
+  );
 }
 
 export function addApiOptions(command: Command): Command {
   return command
     .option('--data-dir <folder>', 'keep all objects and credentials here between runs')
     .option('--etcd <url>', 'keep all objects in etcd, e.g. http://127.0.0.1:2379', addEndpoint)
-    .option(
-      '--api-listen <address:port>',
-      'where kubectl finds the API, over TLS',
-      addressAndPort,
-      { host: '127.0.0.1', port: 6443 },
+    .addOption(
+      new Option('--api-listen <address:port>', 'where kubectl finds the API, over TLS')
+        .argParser(addressAndPort)
+        .default({ host: '127.0.0.1', port: 6443 }, '127.0.0.1:6443'),
     )
     .option(
       '--insecure-port <port>',
       'also serve the API in plain HTTP, without a token, on this port of 127.0.0.1',
-      wholeNumber,
+      portNumber,
     )
-    .option('--kubeconfig <file>', 'write the kubeconfig here', defaultKubeconfigPath());
+    .addOption(kubeconfigOption('write the kubeconfig here'));
 }
 
 export function apiAccessFor(flags: ApiFlags): ApiAccess {
@@ -61,10 +69,16 @@ function addEndpoint(text: string, previous: readonly string[] = []): readonly s
   return [...previous, ...endpoints];
 }
 
+function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > MAX_PORT) throw new InvalidArgumentError(`must be at most ${MAX_PORT}.`);
+  return port;
+}
+
 function addressAndPort(text: string): ApiFlags['apiListen'] {
   const match = /^(.+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
-  if (match === null || port > 65_535)
+  if (match === null || port > MAX_PORT)
     throw new InvalidArgumentError('must be like 127.0.0.1:6443.');
   return { host: (match[1] ?? '').replace(/^\[(.*)\]$/, '$1'), port };
 }

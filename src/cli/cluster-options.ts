@@ -207,7 +207,8 @@ function checkShape(value: unknown, shape: Shape, path: string): string[] {
     if (expected === undefined)
       return [`${field}: unknown field; known here: ${Object.keys(shape).join(', ')}`];
     if (typeof expected === 'object') return checkShape(member, expected, field);
-    return typeof member === expected ? [] : [`${field}: must be a ${expected}`];
+    if (typeof member === expected) return [];
+    return [`${field}: must be a ${expected === 'object' ? 'mapping' : expected}`];
   });
 }
 

@@ -10,12 +10,14 @@ import {
   loggerFor,
 } from './cluster-options.ts';
 import { readManifestFiles } from './manifest-files.ts';
+import { awaitStopSignal } from './signals.ts';
 import { renderTable } from './table.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 import { applyFiles, startCluster } from './up.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
 const REQUESTS = 300;
+const SETTLE_TIMEOUT_MS = 30_000;
 const NODE_PORT = 30001;
 /** Both examples ask for node port 30001, which only one Service can have. */
 const GUESTBOOK_NODE_PORT = 30002;
@@ -31,7 +33,7 @@ export function registerDemo(program: Command, terminal: Terminal): void {
     .command('demo')
     .summary('start a cluster, send requests through it, show where they went, stop')
     .description(
-      'Starts three nodes, applies examples/tomcat.yaml and examples/guestbook.yaml, sends 300 requests\nthrough a NodePort, resolves names through the cluster DNS and shows which pod answered how often.',
+      'Starts three nodes, applies examples/tomcat.yaml and examples/guestbook.yaml, sends 300 requests through a NodePort, resolves names through the cluster DNS and shows which pod answered how often.',
     );
   addClusterOptions(command).action(async (flags: ClusterFlags) => {
     process.exitCode = await demo(flags, terminal);
@@ -40,17 +42,35 @@ export function registerDemo(program: Command, terminal: Terminal): void {
 
 async function demo(flags: ClusterFlags, terminal: Terminal): Promise<number> {
   const config = await clusterConfigFor(flags, { nodes: 3 });
-  const cluster = await startCluster(config, loggerFor(flags), terminal);
+  const stop = awaitStopSignal(() => process.exit(EXIT.failure));
+  const interruption = new AbortController();
+  const interrupted = stop.received.then((signal) => {
+    interruption.abort();
+    throw new CommandError(`${signal}: stopped before its end`);
+  });
+  // While the cluster starts nobody waits for it yet.
+  interrupted.catch(() => undefined);
   try {
-    await applyExamples(cluster, terminal);
-    if (!(await cluster.settled(10_000)))
-      throw new CommandError('the pods did not become ready in 10 s');
-    terminal.out(await requestsReport(cluster));
-    terminal.out(`\n${await namesReport(cluster)}`);
-    return EXIT.ok;
+    const cluster = await startCluster(config, loggerFor(flags), terminal);
+    try {
+      await Promise.race([show(cluster, terminal, interruption.signal), interrupted]);
+      return EXIT.ok;
+    } finally {
+      await cluster[Symbol.asyncDispose]();
+    }
   } finally {
-    await cluster[Symbol.asyncDispose]();
+    stop.release();
   }
+}
+
+async function show(cluster: Cluster, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  await applyExamples(cluster, terminal);
+  if (!(await cluster.settled(SETTLE_TIMEOUT_MS, signal)))
+    throw new CommandError(
+      `the pods did not become ready in ${SETTLE_TIMEOUT_MS / 1000} s; lines with ! above say why`,
+    );
+  terminal.out(await requestsReport(cluster));
+  terminal.out(`\n${await namesReport(cluster)}`);
 }
 
 async function applyExamples(cluster: Cluster, terminal: Terminal): Promise<void> {

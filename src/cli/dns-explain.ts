@@ -23,7 +23,7 @@ export function registerDnsExplain(dns: Command, terminal: Terminal): void {
     .option('--server <name>', 'ask this DNS pod, or "host" for the DNS of this machine');
   addKubeconfigOption(addDnsOptions(command)).action(
     (name: string, type: string | undefined, flags: ExplainFlags) => {
-      const isOffline = flags.filename.length > 0 || flags.corefile !== undefined;
+      const isOffline = flags.filename !== undefined || flags.corefile !== undefined;
       return isOffline
         ? explainOffline(name, type, flags, terminal)
         : ofCluster(() => explainInCluster(name, type, flags, terminal));

@@ -7,14 +7,14 @@ import { parseIp } from '../base/ip.ts';
 import { createLogger, type LogFormat } from '../base/log.ts';
 import { freshSeed, seededRandom } from '../base/random.ts';
 import { type ListenAddress, StandaloneDns } from '../cluster/standalone-dns.ts';
-import { readManifestFiles } from './manifest-files.ts';
+import { addManifestsOption, readManifestFiles } from './manifest-files.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
 /** What a DNS server without a cluster is made of. */
 export interface DnsFlags {
   readonly corefile?: string;
-  readonly filename: readonly string[];
-  readonly listen: readonly ListenAddress[];
+  readonly filename?: readonly string[];
+  readonly listen?: readonly ListenAddress[];
   readonly clusterDomain: string;
   readonly seed?: string;
   readonly faults?: string;
@@ -27,19 +27,12 @@ export interface DnsFlags {
 const DEFAULT_LISTEN: ListenAddress = { address: '127.0.0.1', port: 1053 };
 
 export function addDnsOptions(command: Command): Command {
-  return command
+  return addManifestsOption(command)
     .option('--corefile <file>', 'configuration in CoreDNS format')
-    .option(
-      '-f, --filename <path>',
-      'manifest file, folder, or - for stdin; may be repeated',
-      (path: string, paths: readonly string[]) => [...paths, path],
-      [] as readonly string[],
-    )
     .option(
       '--listen <address:port>',
       'where to answer; may be repeated (default 127.0.0.1:1053)',
-      (text: string, others: readonly ListenAddress[]) => [...others, listenAddress(text)],
-      [] as readonly ListenAddress[],
+      addListenAddress,
     )
     .option('--cluster-domain <name>', 'DNS domain of the cluster', 'cluster.local')
     .option('--seed <text>', 'make the same random decisions as another run')
@@ -66,7 +59,7 @@ export function addDnsOptions(command: Command): Command {
 export async function startDns(flags: DnsFlags, terminal: Terminal): Promise<StandaloneDns> {
   const { corefile: path, clusterDomain, kube2sky } = flags;
   const log = createLogger({ level: flags.logLevel, format: flags.logFormat });
-  const [first = DEFAULT_LISTEN, ...others] = flags.listen;
+  const [first = DEFAULT_LISTEN, ...others] = flags.listen ?? [];
   const text = path === undefined ? plainCorefile(clusterDomain) : await fileText(path);
   const dns = await StandaloneDns.start({
     clock: systemClock,
@@ -116,6 +109,13 @@ function plainCorefile(domain: string): string {
     loadbalance
 }
 `;
+}
+
+function addListenAddress(
+  text: string,
+  others: readonly ListenAddress[] = [],
+): readonly ListenAddress[] {
+  return [...others, listenAddress(text)];
 }
 
 function listenAddress(text: string): ListenAddress {

@@ -36,6 +36,7 @@ async function follow(flags: TraceFlags, terminal: Terminal): Promise<void> {
   const stop = new AbortController();
   const signals = awaitStopSignal(() => undefined);
   void signals.received.then(() => stop.abort());
+  terminal.closed.addEventListener('abort', () => stop.abort(), { once: true });
   const options = (['name', 'from', 'server'] as const).flatMap((option) => {
     const value = flags[option];
     return value === undefined ? [] : [`--${option}`, value];

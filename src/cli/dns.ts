@@ -16,6 +16,8 @@ interface ServeFlags extends DnsFlags {
 }
 
 const MAX_WORKERS = 64;
+/** SIGHUP means reload, as it does to CoreDNS's peers. */
+const DNS_STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** `podwire dns`: a server of its own, and what looks into the running cluster's. */
 export function registerDns(program: Command, terminal: Terminal): void {
@@ -51,7 +53,7 @@ Of a running cluster:
 async function serve(flags: ServeFlags, terminal: Terminal): Promise<number> {
   if (flags.workers > 1 && cluster.isPrimary) return supervise(flags.workers, terminal);
   let dns: StandaloneDns | undefined;
-  const stop = awaitStopSignal(() => void dns?.[Symbol.asyncDispose]());
+  const stop = awaitStopSignal(() => void dns?.[Symbol.asyncDispose](), DNS_STOP_SIGNALS);
   const reload = (): void => void reloadNow(flags, dns, terminal);
   process.on('SIGHUP', reload);
   try {
@@ -97,7 +99,7 @@ async function supervise(count: number, terminal: Terminal): Promise<number> {
   const workers = Array.from({ length: count }, () => cluster.fork());
   const stop = awaitStopSignal(() => {
     for (const worker of workers) worker.process.kill('SIGKILL');
-  });
+  }, DNS_STOP_SIGNALS);
   const ended = workers.map(
     (worker) =>
       new Promise<number>((settle) => {

@@ -11,10 +11,11 @@ import { registerExplain } from './explain.ts';
 import { registerKubeconfig } from './kubeconfig.ts';
 import { registerNode } from './node.ts';
 import { registerOverlay } from './overlay.ts';
-import { CommandError, EXIT, processTerminal } from './terminal.ts';
+import { CommandError, EXIT, openTerminal } from './terminal.ts';
 import { registerUp } from './up.ts';
 
 const { version, description } = packageInfo();
+const terminal = openTerminal();
 
 function buildProgram(): Command {
   const program = new Command('podwire')
@@ -32,20 +33,20 @@ Start here:
   curl http://127.0.0.1:30001                 a NodePort, from this machine
   dig @127.0.0.1 -p 1053 tomcat-server.default.svc.cluster.local`,
     );
-  registerUp(program, processTerminal);
-  registerDemo(program, processTerminal);
-  registerBench(program, processTerminal);
-  registerDns(program, processTerminal);
-  registerDoctor(program, processTerminal);
-  registerExplain(program, processTerminal);
-  registerApiServer(program, processTerminal);
-  registerKubeconfig(program, processTerminal);
-  registerNode(program, processTerminal);
-  registerOverlay(program, processTerminal);
+  registerUp(program, terminal);
+  registerDemo(program, terminal);
+  registerBench(program, terminal);
+  registerDns(program, terminal);
+  registerDoctor(program, terminal);
+  registerExplain(program, terminal);
+  registerApiServer(program, terminal);
+  registerKubeconfig(program, terminal);
+  registerNode(program, terminal);
+  registerOverlay(program, terminal);
   program
     .command('version')
     .summary('print the version')
-    .action(() => processTerminal.out(`podwire ${version} (Node.js ${process.version})`));
+    .action(() => terminal.out(`podwire ${version} (Node.js ${process.version})`));
   return program;
 }
 
@@ -58,9 +59,8 @@ try {
 /** Commander has printed its own complaints already. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  processTerminal.err(`podwire: ${errorMessage(error)}`);
+  terminal.err(`podwire: ${errorMessage(error)}`);
   if (error instanceof CommandError) return error.exitCode;
-  if (process.env['PODWIRE_DEBUG'] !== undefined)
-    processTerminal.err(String((error as Error).stack));
+  if (process.env['PODWIRE_DEBUG'] !== undefined) terminal.err(String((error as Error).stack));
   return EXIT.failure;
 }

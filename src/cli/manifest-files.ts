@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { errorCode, errorMessage } from '../base/errors.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
@@ -8,10 +9,23 @@ export interface ManifestFile {
   readonly text: string;
 }
 
+/** `-f` of commands that apply or serve manifests; absent when not given. */
+export function addManifestsOption(command: Command): Command {
+  return command.option(
+    '-f, --filename <path>',
+    'manifest file, folder, or - for stdin; may be repeated',
+    addPath,
+  );
+}
+
+function addPath(path: string, others: readonly string[] = []): readonly string[] {
+  return [...others, path];
+}
+
 const MANIFEST = /\.(ya?ml|json)$/;
 
 /** Reads files and, for each folder, its manifests in name order (`-f` of kubectl). `-` is stdin. */
-export async function readManifestFiles(paths: readonly string[]): Promise<ManifestFile[]> {
+export async function readManifestFiles(paths: readonly string[] = []): Promise<ManifestFile[]> {
   const files: ManifestFile[] = [];
   for (const path of paths) {
     if (path === '-') files.push({ path: 'stdin', text: await readStdin() });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { errorCode, errorMessage } from '../base/errors.ts';
 import { execOnNode, nodesOf, switchNode } from '../cluster/node-exec.ts';
-import { defaultKubeconfigPath } from './api-options.ts';
+import { kubeconfigOption } from './api-options.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
 interface ClusterFlags {
@@ -58,11 +58,7 @@ function registerPower(node: Command, terminal: Terminal): void {
 
 /** For commands that talk to a running cluster. */
 export function addKubeconfigOption(command: Command): Command {
-  return command.option(
-    '--kubeconfig <file>',
-    'what podwire up wrote for the cluster',
-    defaultKubeconfigPath(),
-  );
+  return command.addOption(kubeconfigOption('what podwire up wrote for the cluster'));
 }
 
 /** Prints what a command on a node prints, as it comes. */

@@ -152,8 +152,7 @@ async function capture(node: string, flags: CaptureFlags, terminal: Terminal): P
   const ending = new AbortController();
   const stop = awaitStopSignal(() => process.exit(EXIT.failure));
   void stop.received.then(() => ending.abort());
-  // The reader of the pipe has seen enough.
-  process.stdout.once('error', () => ending.abort());
+  terminal.closed.addEventListener('abort', () => ending.abort(), { once: true });
   const command = ['overlay', 'capture', flags.point];
   const frames = execOnNode(flags.kubeconfig, node, command, ending.signal);
   try {

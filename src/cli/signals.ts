@@ -1,8 +1,16 @@
+/** What ends a program that runs until it is told to: Ctrl-C, `kill`, and the terminal that goes away. */
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+type StopSignal = (typeof STOP_SIGNALS)[number];
+
 /**
- * Resolves with the first SIGINT or SIGTERM. `onSecond` runs when another comes while the first is being
+ * Resolves with the first of `signals`. `onSecond` runs when another comes while the first is being
  * honoured. `release` gives the signals back to Node.
  */
-export function awaitStopSignal(onSecond: () => void): {
+export function awaitStopSignal(
+  onSecond: () => void,
+  signals: readonly StopSignal[] = STOP_SIGNALS,
+): {
   readonly received: Promise<NodeJS.Signals>;
   release(): void;
 } {
@@ -16,13 +24,11 @@ export function awaitStopSignal(onSecond: () => void): {
     if (count === 1) resolve(signal);
     else onSecond();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
   return {
     received,
     release: () => {
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
+      for (const signal of signals) process.off(signal, onSignal);
     },
   };
 }

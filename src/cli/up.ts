@@ -2,6 +2,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
+import { errorMessage } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { ApplyResult } from '../cluster/apply-manifests.ts';
 import { Cluster, type ClusterOptions } from '../cluster/cluster.ts';
@@ -15,12 +16,12 @@ import {
 } from './cluster-options.ts';
 import { addApiOptions, type ApiFlags, apiAccessFor, storeConfigFor } from './api-options.ts';
 import { describeCluster } from './describe-cluster.ts';
-import { type ManifestFile, readManifestFiles } from './manifest-files.ts';
+import { addManifestsOption, type ManifestFile, readManifestFiles } from './manifest-files.ts';
 import { awaitStopSignal } from './signals.ts';
-import { EXIT, type Terminal } from './terminal.ts';
+import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
 interface UpFlags extends ClusterFlags, ApiFlags {
-  readonly filename: readonly string[];
+  readonly filename?: readonly string[];
   readonly readyFile?: string;
   readonly wait: number;
 }
@@ -30,17 +31,11 @@ export function registerUp(program: Command, terminal: Terminal): void {
     .command('up')
     .summary('start a cluster and keep it running until Ctrl-C')
     .description(
-      'Starts nodes, applies manifests and runs until Ctrl-C or SIGTERM.\nEvery address it prints can be dialled from this machine.',
-    )
-    .option(
-      '-f, --filename <path>',
-      'manifest file, folder, or - for stdin; may be repeated',
-      (path: string, paths: readonly string[]) => [...paths, path],
-      [] as readonly string[],
+      'Starts nodes, applies manifests and runs until Ctrl-C or SIGTERM. Every address it prints can be dialled from this machine.',
     )
     .option('--ready-file <path>', 'write a JSON summary here once the cluster is ready')
     .option('--wait <seconds>', 'how long to wait for pods to become ready', wholeNumber, 30);
-  addApiOptions(addClusterOptions(command)).addHelpText(
+  addApiOptions(addClusterOptions(addManifestsOption(command))).addHelpText(
     'after',
     `
 Examples:
@@ -59,8 +54,18 @@ async function up(flags: UpFlags, terminal: Terminal): Promise<number> {
   const log = loggerFor(flags);
   const abort = new AbortController();
   let cluster: Cluster | undefined;
-  const stop = awaitStopSignal(() => void cluster?.[Symbol.asyncDispose]());
-  void stop.received.then(() => abort.abort());
+  const stop = awaitStopSignal(() => {
+    // What cannot be started cannot be closed: an etcd that takes connections and says nothing.
+    if (cluster === undefined) process.exit(EXIT.failure);
+    else void cluster[Symbol.asyncDispose]();
+  });
+  const heed = async (): Promise<void> => {
+    const signal = await stop.received;
+    abort.abort();
+    if (cluster === undefined)
+      terminal.err(`${signal}: stopping as soon as it has started; once more to end at once`);
+  };
+  void heed();
   try {
     cluster = await startCluster(config, log, terminal, {
       store: storeConfigFor(flags),
@@ -98,7 +103,7 @@ export async function startCluster(
   });
   const tookMs = Math.round(systemClock.now() - began);
   terminal.err(
-    `• ${config.nodes} nodes in ${tookMs} ms (seed ${config.seed}, proxy mode ${config.proxyMode})`,
+    `• ${config.nodes} ${config.nodes === 1 ? 'node' : 'nodes'} in ${tookMs} ms (seed ${config.seed}, proxy mode ${config.proxyMode})`,
   );
   return cluster;
 }
@@ -144,6 +149,10 @@ async function announce(
   const content = { ...summary, dns: { ...dnsHostAddress, clusterDNS, domain: dnsDomain }, seed };
   // Whoever waits for the file to appear must find it whole.
   const unfinished = `${readyFile}.${process.pid}`;
-  await writeFile(unfinished, `${JSON.stringify(content, null, 2)}\n`);
-  await rename(unfinished, readyFile);
+  try {
+    await writeFile(unfinished, `${JSON.stringify(content, null, 2)}\n`);
+    await rename(unfinished, readyFile);
+  } catch (error) {
+    throw new CommandError(`--ready-file ${readyFile} cannot be written: ${errorMessage(error)}`);
+  }
 }

@@ -1,5 +1,6 @@
 import type { ControlPlane } from '../controlplane/control-plane.ts';
 import type { AskNode, ForwardHttp, PodAccess } from '../controlplane/apiserver/pod-access.ts';
+import { errorMessage, PodwireError } from '../base/errors.ts';
 import { writeKubeconfig } from '../controlplane/apiserver/kubeconfig.ts';
 import type { RunningApiServer } from '../controlplane/apiserver/start-api-server.ts';
 
@@ -14,7 +15,10 @@ export interface ApiAccess {
   readonly credentialsDirectory?: string;
 }
 
-/** Opens the API and writes the kubeconfig for it. */
+/**
+ * Opens the API and writes the kubeconfig for it. Throws PodwireErrors: `listen-failed`, `kubeconfig-failed`; after the
+ * latter the API is open all the same.
+ */
 export async function openApi(
   controlPlane: ControlPlane,
   access: ApiAccess,
@@ -34,6 +38,14 @@ export async function openApi(
       : { credentialsDirectory: access.credentialsDirectory }),
     ...nodes,
   });
-  await writeKubeconfig(access.kubeconfigPath, running.kubeconfig);
+  try {
+    await writeKubeconfig(access.kubeconfigPath, running.kubeconfig);
+  } catch (error) {
+    throw new PodwireError(
+      'kubeconfig-failed',
+      `the kubeconfig cannot be written to ${access.kubeconfigPath}: ${errorMessage(error)}; choose another file (--kubeconfig)`,
+      { cause: error },
+    );
+  }
   return running;
 }

@@ -71,7 +71,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
   };
   const nodes = input.nodes ?? DEFAULTS.nodes;
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
-    refuse('nodes', `Invalid value: ${nodes}: must be between 1 and ${MAX_NODES}`);
+    refuse('nodes', `Invalid value: ${nodes}: must be a whole number from 1 to ${MAX_NODES}`);
 
   const networking = resolveNetworking(input.networking ?? {}, nodes, refuse);
   const settings: Draft<ClusterConfig> = {

@@ -43,6 +43,9 @@ export interface ClusterOptions {
   readonly onProblem?: (problem: string) => void;
 }
 
+/** A cluster without kubectl is a cluster still. */
+const NO_API: ReadonlySet<string> = new Set(['listen-failed', 'kubeconfig-failed']);
+
 /** What nodes, DNS and summaries look at. */
 const FOLLOWED = [
   'nodes',
@@ -154,7 +157,7 @@ export class Cluster implements Resource {
     return this.#lifetime[Symbol.asyncDispose]();
   }
 
-  /** Without its address there is no kubectl, and everything else goes on. */
+  /** Without its address or its kubeconfig there is no kubectl, and everything else goes on. */
   async #openApi(access: ApiAccess): Promise<void> {
     const { clock, onProgress, onProblem } = this.#options;
     const pods = podLogs(
@@ -173,7 +176,7 @@ export class Cluster implements Resource {
       const { url } = await openApi(this.#controlPlane, access, { pods, forward, askNode });
       onProgress?.(`Kubernetes API at ${url} (KUBECONFIG=${access.kubeconfigPath})`);
     } catch (error) {
-      if (errorCode(error) !== 'listen-failed') throw error;
+      if (!NO_API.has(errorCode(error) ?? '')) throw error;
       onProblem?.(errorMessage(error));
     }
   }

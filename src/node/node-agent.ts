@@ -233,6 +233,10 @@ async function leasesOf(options: NodeAgentOptions): Promise<NodeLeases | undefin
   });
 }
 
+/** Nearly always the reason why a node's own ports are taken. */
+const ONE_CLUSTER =
+  'of two clusters on one machine each needs node addresses of its own (networking.nodeSubnet, --node-cidr)';
+
 /** Without its address and port the node goes on, and dials other nodes' pods directly. */
 async function startOverlay(
   options: NodeAgentOptions,
@@ -253,7 +257,10 @@ async function startOverlay(
     });
   } catch (error) {
     if (!BIND_ERRORS.has(errorCode(error) ?? '')) throw error;
-    log.warn({ reason: errorMessage(error) }, 'no overlay: its address and port cannot be had');
+    log.warn(
+      { reason: errorMessage(error) },
+      `no overlay: its UDP port cannot be had; ${ONE_CLUSTER}`,
+    );
     return undefined;
   }
 }
@@ -263,7 +270,10 @@ async function serveProxy(proxy: NodeProxy, address: string, log: Logger): Promi
   try {
     await proxy.serve(address);
   } catch (error) {
-    log.warn({ err: error, address }, 'kube-proxy health and metrics are not served');
+    log.warn(
+      { reason: errorMessage(error) },
+      `kube-proxy's health and metrics are not served; ${ONE_CLUSTER}`,
+    );
   }
 }
 

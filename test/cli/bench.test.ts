@@ -16,7 +16,12 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function podwire(...words: string[]): Promise<string> {
   const lines: string[] = [];
   const program = new Command('podwire').exitOverride();
-  registerBench(program, { out: (text) => lines.push(text), err: () => {}, write: async () => {} });
+  registerBench(program, {
+    out: (text) => lines.push(text),
+    err: () => {},
+    write: async () => {},
+    closed: new AbortController().signal,
+  });
   await program.parseAsync(['bench', ...words], { from: 'user' });
   return lines.join('\n');
 }

@@ -149,7 +149,8 @@ async function listen(server: Server, address: ListenAddress, lifetime: Lifetime
 }
 
 const LISTEN_ERRORS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'something else uses it; choose another port',
+  EADDRINUSE:
+    'another program listens there; stop it or choose another port (--api-listen, --insecure-port)',
   EACCES: 'ports below 1024 need privileges; choose a higher one',
   EADDRNOTAVAIL: 'this machine does not have that address',
 };

@@ -7,9 +7,10 @@ import {
   rename,
   rm,
   truncate,
+  writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode, PodwireError } from '../../base/errors.ts';
+import { errorCode, errorMessage, PodwireError } from '../../base/errors.ts';
 import { decodeRecord, encodeRecord, type LogRecord } from './log-record.ts';
 
 /**
@@ -32,36 +33,67 @@ export interface Recovery {
   readonly cut: { readonly file: string; readonly bytes: number; readonly why: string } | undefined;
 }
 
-/** Takes the directory for this process. Throws `store-locked` while another one lives in it. */
+/**
+ * Takes the directory for this process; the result gives it back. Throws PodwireErrors: `store-locked` while another
+ * process lives in it, `store-failed` where nothing can be written there.
+ */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, LOCK);
-  for (;;)
-    try {
-      const handle = await open(path, 'wx', PRIVATE);
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
-      const holder = Number(await readFile(path, 'utf8').catch(() => '0'));
-      if (isAlive(holder))
-        throw new PodwireError(
-          'store-locked',
-          `${directory} is in use by process ${holder}; stop it, or use another --data-dir`,
-        );
-      await rm(path, { force: true });
-    }
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    while (!(await writeLock(path))) await removeStaleLock(directory, path);
+  } catch (error) {
+    if (error instanceof PodwireError) throw error;
+    throw new PodwireError(
+      'store-failed',
+      `cannot keep objects in ${directory}: ${errorMessage(error)}; use another --data-dir`,
+      { cause: error },
+    );
+  }
+  return () => rm(path, { force: true });
 }
 
-function isAlive(pid: number): boolean {
+/** False where there is one already. */
+async function writeLock(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, `${process.pid} ${await startOf(process.pid)}`, {
+      flag: 'wx',
+      mode: PRIVATE,
+    });
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function removeStaleLock(directory: string, path: string): Promise<void> {
+  const [holder = '0', start] = (await readFile(path, 'utf8').catch(() => '0')).split(' ');
+  if (await isAlive(Number(holder), start))
+    throw new PodwireError(
+      'store-locked',
+      `${directory} is in use by process ${holder}; stop it, or use another --data-dir`,
+    );
+  await rm(path, { force: true });
+}
+
+/** Whether the process that wrote a lock still runs: after a reboot another one may have its number. */
+async function isAlive(pid: number, start: string | undefined): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return errorCode(error) === 'EPERM';
+    if (errorCode(error) !== 'EPERM') return false;
   }
+  const startNow = await startOf(pid);
+  return start === undefined || start === startNow;
+}
+
+/** When a process started, in a unit of the system's (proc(5), field 22 of stat); empty where there is no /proc. */
+async function startOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The name, in brackets, may hold anything.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
 /** Reads everything back. Throws `store-corrupt` for damage a crash cannot explain. */

@@ -70,7 +70,7 @@ export class LogStore implements Store {
     this.#unlock = unlock;
   }
 
-  /** Reads what is there. Throws PodwireErrors: `store-locked`, `store-corrupt`. */
+  /** Reads what is there. Throws PodwireErrors: `store-locked`, `store-corrupt`, `store-failed`. */
   static async open(options: LogStoreOptions): Promise<LogStore> {
     const { directory, logger } = options;
     const unlock = await lockDirectory(directory);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,4 +126,23 @@ test('a directory has one store at a time', async () => {
   await writeFile(join(directory, 'lock'), String(process.ppid));
   await expect(open(directory)).rejects.toMatchObject({ code: 'store-locked' });
   await store.close();
+});
+
+test.runIf(existsSync('/proc/self/stat'))(
+  'the lock of a process whose number another one has now is stale',
+  async () => {
+    const directory = await temporary();
+    await (await open(directory)).close();
+    await writeFile(join(directory, 'lock'), `${process.ppid} 1`);
+    await (await open(directory)).close();
+    expect(await readdir(directory)).not.toContain('lock');
+  },
+);
+
+test('a directory that cannot be made is named, with what to do', async () => {
+  const file = join(await temporary(), 'a-file');
+  await writeFile(file, '');
+  const opening = open(join(file, 'store'));
+  await expect(opening).rejects.toMatchObject({ code: 'store-failed' });
+  await expect(opening).rejects.toThrow(/a-file\/store: .*use another --data-dir/);
 });

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 
-const ROOT = resolve(import.meta.dirname, '../../..');
-const MAIN = join(ROOT, 'dist/cli/main.js');
+export const ROOT: string = resolve(import.meta.dirname, '../../..');
+export const MAIN: string = join(ROOT, 'dist/cli/main.js');
 
 export interface Finished {
   readonly code: number | null;
