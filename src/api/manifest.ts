@@ -33,7 +33,7 @@ export interface Manifest {
 const MAX_ALIASES = 100;
 const MAX_DEPTH = 64;
 
-/** Reads YAML or JSON with any number of documents; a List is taken apart. */
+/** Reads YAML or JSON with any number of documents; a List is taken apart, of one kind (`ServiceList`) or of any. */
 export function parseManifest(text: string, file: string): Manifest {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
@@ -88,7 +88,10 @@ function collect(
       return;
     }
   if (typeof kind === 'string' && kind.endsWith('List') && Array.isArray(value['items'])) {
-    for (const item of value['items']) collect(item, position, objects, errors);
+    // The API's own lists name the kind of their items once, in the list's.
+    const shared = kind === 'List' ? {} : { apiVersion, kind: kind.slice(0, -'List'.length) };
+    for (const item of value['items'])
+      collect(isJsonObject(item) ? { ...shared, ...item } : item, position, objects, errors);
     return;
   }
   const served = findKind(String(apiVersion), String(kind));

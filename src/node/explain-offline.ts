@@ -41,6 +41,7 @@ export async function explainOffline(proxy: OfflineProxy, flow: Flow): Promise<F
   const mode = new PerServiceMode(proxy.mode, {
     context: nodeContext({
       ...proxy,
+      detectLocal: withLocalPods(proxy, nodeIPs.map(canonical)),
       nodeIPs: nodeIPs.map(canonical),
       loopback: loopbackOf([...nodeIPs, ...proxy.nodes.flatMap(internalIPs)]),
     }),
@@ -55,6 +56,21 @@ export async function explainOffline(proxy: OfflineProxy, flow: Flow): Promise<F
   } finally {
     await mode.close();
   }
+}
+
+/** What interfaces tell a proxy besides the pod CIDR: the endpoints on its node, but for those in the host's network, are pods. */
+function withLocalPods(
+  { detectLocal, slices, nodeName }: OfflineProxy,
+  nodeIPs: readonly string[],
+): LocalDetector | undefined {
+  if (detectLocal?.interfaceName === undefined) return detectLocal;
+  const pods = slices
+    .flatMap(({ endpoints }) => endpoints ?? [])
+    .filter((endpoint) => endpoint.nodeName === nodeName)
+    .flatMap(({ addresses }) => addresses.map(canonical))
+    .filter((address) => !nodeIPs.includes(address))
+    .flatMap((address) => parseCidr(`${address}/${address.includes(':') ? 128 : 32}`) ?? []);
+  return { ...detectLocal, cidrs: [...detectLocal.cidrs, ...pods] };
 }
 
 /** kube-proxy takes the internal addresses, or the external ones of a node that has no others. */

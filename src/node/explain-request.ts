@@ -44,7 +44,8 @@ export function explainRequest(
   flags: ExplainFlags,
 ): Promise<FlowExplanation> {
   const node = objects.nodes.find(({ metadata }) => metadata.name === flags.node);
-  if (node === undefined && objects.nodes.length > 0)
+  // With its addresses given, a node needs no object.
+  if (node === undefined && objects.nodes.length > 0 && flags.nodeIPs.length === 0)
     throw new FlagError(
       '--node',
       `"${flags.node}" is not among the Nodes: ${objects.nodes.map(({ metadata }) => metadata.name).join(', ')}`,

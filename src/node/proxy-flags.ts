@@ -20,6 +20,8 @@ export class FlagError extends Error {
   }
 }
 
+const EVERY_ADDRESS = '0.0.0.0/0,::/0';
+
 /** Ports that the client's end has where nobody says. */
 const ANY_PORT = 40_000;
 
@@ -43,9 +45,10 @@ export function parseNodeIP(text: string): string {
   return formatIp(ip);
 }
 
-/** `primary`, or blocks separated by commas. */
+/** `primary`, `all`, or blocks separated by commas. */
 export function parseNodePortAddresses(text: string): NodeContext['nodePortAddresses'] {
-  return text === 'primary' ? 'primary' : parseCidrs('--nodeport-addresses', text);
+  if (text === 'primary') return 'primary';
+  return parseCidrs('--nodeport-addresses', text === 'all' ? EVERY_ADDRESS : text);
 }
 
 export function parseCidrs(field: string, text: string): readonly Cidr[] {

@@ -118,6 +118,60 @@ describe('explainFlow', () => {
     });
   });
 
+  test('an interface detector knows the endpoints of its node, whatever the pod CIDR', async () => {
+    const moved = MANIFEST.replace('podCIDR: 10.244.1.0/24', 'podCIDR: 10.9.9.0/24');
+    for (const [from, snat] of [
+      ['10.244.1.10', [true, false]],
+      ['10.244.2.10', [true, true]],
+    ] as const)
+      expect(await ask({ detectLocal: 'bridge-interface=cni0', from }, moved)).toMatchObject({
+        explanation: { endpoints: snat.map((one) => ({ snat: one })) },
+      });
+  });
+
+  test('lists as the API serves them: the kind of the items stands in the list', async () => {
+    const service = {
+      metadata: { name: 'web' },
+      spec: { clusterIP: '10.96.0.10', ports: [{ port: 80 }] },
+    };
+    const slice = {
+      metadata: { name: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
+      addressType: 'IPv4',
+      ports: [{ name: '', port: 8080 }],
+      endpoints: [{ addresses: ['10.244.1.10'], conditions: { ready: null } }],
+    };
+    const lists = [
+      { apiVersion: 'v1', kind: 'ServiceList', items: [service] },
+      { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSliceList', items: [slice] },
+      { apiVersion: 'v1', kind: 'NodeList', items: [{ metadata: { name: 'node-1' } }] },
+    ];
+    const text = lists.map((list) => JSON.stringify(list)).join('\n---\n');
+    expect(await ask({}, text)).toMatchObject({
+      explanation: { endpoints: [{ address: '10.244.1.10:8080', probability: 1 }] },
+    });
+  });
+
+  test('a node whose addresses are given needs no Node', async () => {
+    expect(await ask({ node: 'node-9', nodeIPs: ['192.0.2.9'] })).toMatchObject({
+      kind: 'explained',
+    });
+  });
+
+  test('--nodeport-addresses all: the secondary address too, but no loopback in nftables', async () => {
+    const exposed = MANIFEST.replace('port: 80 }', 'port: 80, nodePort: 30080 }');
+    const question = {
+      proxyMode: 'nftables',
+      nodeIPs: ['192.0.2.10', '192.0.2.11'],
+      nodePortAddresses: 'all',
+    };
+    const verdictAt = async (to: string): Promise<string> => {
+      const outcome = await ask({ ...question, to }, exposed);
+      return outcome.kind === 'explained' ? outcome.explanation.verdict : outcome.kind;
+    };
+    expect(await verdictAt('192.0.2.11:30080')).toBe('forward');
+    expect(await verdictAt('127.0.0.1:30080')).toBe('pass');
+  });
+
   test('in the loopback plan only 127.0.0.1 is the node itself', async () => {
     const moved = MANIFEST.replaceAll('10.244.', '127.244.').replaceAll('192.0.2.', '127.18.0.');
     const outcome = await ask(
