@@ -1,4 +1,5 @@
 import { formatIp, parseIp, type IpAddress } from '../../base/ip.ts';
+import { stringOnWire, unescapeText } from './record-word.ts';
 
 /**
  * Domain names in presentation form (RFC 1035 §5.1): fully qualified with a trailing dot, the root is
@@ -11,7 +12,11 @@ const MAX_LABEL_BYTES = 63;
 
 /** Adds the trailing dot. */
 export function fullyQualified(name: string): string {
-  return name.endsWith('.') && !name.endsWith('\\.') ? name : `${name}.`;
+  return isAbsolute(name) ? name : `${name}.`;
+}
+
+function isAbsolute(name: string): boolean {
+  return name.endsWith('.') && !name.endsWith('\\.');
 }
 
 /** Lower case in ASCII only: DNS compares nothing else case-insensitively (RFC 4343). */
@@ -137,4 +142,19 @@ function labelBytes(label: string): number {
 
 function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
+}
+
+/** `@` is the origin, a name without a trailing dot is relative to it. Throws an Error for what is no name. */
+export function absoluteName(text: string, origin: string): string {
+  if (text === '@') return origin;
+  const name = isAbsolute(text) || origin === '.' ? fullyQualified(text) : `${text}.${origin}`;
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw new Error(`name '${text}' ${problem}`);
+  return name;
+}
+
+/** Uncompressed, as inside the data of types that receivers may not know (RFC 3597 §4). */
+export function nameOnWire(name: string): Buffer {
+  const labels = labelsOf(name).map((label) => stringOnWire(unescapeText(label)));
+  return Buffer.concat([...labels, Buffer.alloc(1)]);
 }

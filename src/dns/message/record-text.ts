@@ -1,17 +1,9 @@
-import dnsPacket from 'dns-packet';
 import { parseIp } from '../../base/ip.ts';
 import { className, RecordType, typeName } from './codes.ts';
 import type { RecordData, ResourceRecord } from './message.ts';
-import { foldName, fullyQualified, nameProblem } from './name.ts';
-
-/** One word of a record in presentation form (RFC 1035 §5.1); quoted words are character strings. */
-export interface RecordWord {
-  readonly text: string;
-  readonly quoted: boolean;
-}
-
-/** Fixed bytes before the data of the only record, named `.`, of a packet. */
-const DATA_OFFSET = 12 + 1 + 10;
+import { absoluteName } from './name.ts';
+import { rareData } from './rare-data.ts';
+import { unescapeText, type RecordWord } from './record-word.ts';
 
 /**
  * Reads the data of a record. Relative names end in `origin`. Throws an Error that says what was
@@ -49,7 +41,7 @@ export function parseRecordData(
     case RecordType.SOA:
       return soaData(words, origin);
     default:
-      return { kind: 'raw', bytes: rareData(type, words) };
+      return { kind: 'raw', bytes: rawData(type, words, origin) };
   }
 }
 
@@ -102,20 +94,6 @@ export function parseSeconds(text: string): number | undefined {
   );
 }
 
-/** `@` is the origin, a name without a trailing dot is relative to it. */
-export function absoluteName(text: string, origin: string): string {
-  if (text === '@') return origin;
-  const name =
-    text.endsWith('.') && !text.endsWith('\\.')
-      ? text
-      : origin === '.'
-        ? fullyQualified(text)
-        : `${text}.${origin}`;
-  const problem = nameProblem(foldName(name));
-  if (problem !== undefined) throw new Error(`name '${text}' ${problem}`);
-  return name;
-}
-
 function addressData(type: number, text: string): RecordData {
   const ip = parseIp(text);
   const family = type === RecordType.A ? 'IPv4' : 'IPv6';
@@ -155,73 +133,13 @@ function genericData(words: readonly RecordWord[]): RecordData {
   return { kind: 'raw', bytes };
 }
 
-function rareData(type: number, words: readonly RecordWord[]): Buffer {
-  const hex = (from: number): Buffer =>
-    Buffer.from(
-      words
-        .slice(from)
-        .map(({ text }) => text)
-        .join(''),
-      'hex',
+function rawData(type: number, words: readonly RecordWord[], origin: string): Buffer {
+  const bytes = rareData(type, words, origin);
+  if (bytes === undefined)
+    throw new Error(
+      `data of type ${typeName(type)} can only be given in the form \\# LENGTH HEX (RFC 3597)`,
     );
-  switch (type) {
-    case RecordType.HINFO:
-      return encoded({
-        type: 'HINFO',
-        name: '.',
-        data: { cpu: textAt(words, 0, 'a CPU'), os: textAt(words, 1, 'an OS') },
-      });
-    case RecordType.CAA:
-      return encoded({
-        type: 'CAA',
-        name: '.',
-        data: {
-          flags: numberAt(words, 0),
-          tag: textAt(words, 1, 'a tag') as 'issue',
-          value: textAt(words, 2, 'a value'),
-        },
-      });
-    case RecordType.DS:
-      return encoded({
-        type: 'DS',
-        name: '.',
-        data: {
-          keyTag: numberAt(words, 0),
-          algorithm: numberAt(words, 1),
-          digestType: numberAt(words, 2),
-          digest: hex(3),
-        },
-      });
-    case RecordType.SSHFP:
-      return encoded({
-        type: 'SSHFP',
-        name: '.',
-        data: {
-          algorithm: numberAt(words, 0),
-          hash: numberAt(words, 1),
-          fingerprint: hex(2).toString('hex'),
-        },
-      });
-    case RecordType.TLSA:
-      return encoded({
-        type: 'TLSA',
-        name: '.',
-        data: {
-          usage: numberAt(words, 0),
-          selector: numberAt(words, 1),
-          matchingType: numberAt(words, 2),
-          certificate: hex(3),
-        },
-      });
-    default:
-      throw new Error(
-        `data of type ${typeName(type)} can only be given in the form \\# LENGTH HEX (RFC 3597)`,
-      );
-  }
-}
-
-function encoded(answer: dnsPacket.Answer): Buffer {
-  return dnsPacket.encode({ type: 'response', answers: [answer] }).subarray(DATA_OFFSET);
+  return bytes;
 }
 
 function textAt(words: readonly RecordWord[], index: number, what: string): string {
@@ -239,14 +157,6 @@ function numberAt(words: readonly RecordWord[], index: number, max = 0xffff): nu
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!(value <= max)) throw new Error(`'${text}' is not a number from 0 to ${max}`);
   return value;
-}
-
-/** `\DDD` and `\x`; the result is Latin-1 so that every byte survives. */
-function unescapeText(text: string): string {
-  const bytes = Buffer.from(text, 'utf8').toString('latin1');
-  return bytes.replace(/\\(\d{3}|[\s\S])/g, (_, escaped: string) =>
-    escaped.length === 3 ? String.fromCharCode(Number(escaped) & 0xff) : escaped,
-  );
 }
 
 function formatStrings(bytes: Uint8Array): string {

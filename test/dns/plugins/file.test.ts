@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseZoneFile } from '../../../src/dns/plugins/file/zone-file.ts';
+import { parseZoneFile } from '../../../src/dns/message/zone-file.ts';
 import { formatRecord } from '../../../src/dns/message/record-text.ts';
 import { decodeMessage } from '../../../src/dns/message/decode-message.ts';
 import { askInside, clusterSource, SERIAL, testClock, type Said } from '../cluster-fixture.ts';
@@ -24,6 +24,12 @@ ns.sub  A   192.0.2.54
 mail    MX  10 www
 _s._tcp SRV 1 2 3 www
 gone    DNAME www.example.org.
+below.gone TXT hidden
+dangling CNAME nothing
+apart   NS  www
+chain   CNAME _s._tcp
+https   HTTPS 1 . alpn=h2
+$GENERATE 1-3 h$ A 192.0.2.\${100}
 raw     TYPE65280 \\# 2 abcd
 caa     CAA 0 issue "ca.example.net"
 `;
@@ -90,7 +96,9 @@ const ROWS: readonly (readonly [string, string, Partial<Said>])[] = [
     'x.gone.example.org.',
     'A',
     {
-      rcode: 'NOERROR',
+      // What the chain ends in decides (RFC 6604).
+      rcode: 'NXDOMAIN',
+      authorities: NS,
       answers: [
         'gone.example.org. 3600 IN DNAME www.example.org.',
         'x.gone.example.org. 3600 IN CNAME x.www.example.org.',
@@ -107,6 +115,44 @@ const ROWS: readonly (readonly [string, string, Partial<Said>])[] = [
     'TYPE65280',
     { answers: [String.raw`raw.example.org. 3600 IN TYPE65280 \# 2 abcd`] },
   ],
+  [
+    'dangling.example.org.',
+    'A',
+    {
+      rcode: 'NXDOMAIN',
+      answers: ['dangling.example.org. 3600 IN CNAME nothing.example.org.'],
+      authorities: NS,
+    },
+  ],
+  [
+    'below.gone.example.org.',
+    'TXT',
+    { answers: expect.arrayContaining(['gone.example.org. 3600 IN DNAME www.example.org.']) },
+  ],
+  ['gone.example.org.', 'A', { rcode: 'NOERROR', answers: [], authorities: [SOA] }],
+  // Servers elsewhere in the zone are found by asking for them.
+  [
+    'host.apart.example.org.',
+    'A',
+    { authorities: ['apart.example.org. 3600 IN NS www.example.org.'], additionals: [] },
+  ],
+  [
+    'chain.example.org.',
+    'SRV',
+    {
+      answers: [
+        'chain.example.org. 3600 IN CNAME _s._tcp.example.org.',
+        '_s._tcp.example.org. 3600 IN SRV 1 2 3 www.example.org.',
+      ],
+      additionals: [],
+    },
+  ],
+  [
+    'https.example.org.',
+    'HTTPS',
+    { answers: [String.raw`https.example.org. 3600 IN HTTPS \# 10 00010000010003026832`] },
+  ],
+  ['h2.example.org.', 'A', { answers: ['h2.example.org. 3600 IN A 192.0.2.102'] }],
   ['example.org.', 'AXFR', { rcode: 'REFUSED' }],
 ];
 
@@ -117,15 +163,70 @@ describe('zone files', () => {
   });
 
   test.each([
-    ['$INCLUDE other', "db:1: '$INCLUDE' is not supported"],
+    [
+      '$NOPE other',
+      "db:1: '$NOPE' is not supported; expected $ORIGIN, $TTL, $INCLUDE or $GENERATE",
+    ],
+    ['$INCLUDE other', 'db:1: ENOENT other'],
+    ['$INCLUDE', 'db:1: $INCLUDE needs a file'],
+    ['$GENERATE 3-1 h$ A 10.0.0.$', 'db:1: $GENERATE: expected START-STOP[/STEP]'],
+    ['$GENERATE 0-70000 h$ A 10.0.0.1', 'db:1: $GENERATE: more than 65536 lines'],
+    ['\n$GENERATE 1-2 h$ A 10.0.0.$x', "db:2: '10.0.0.1x' is not an IPv4 address"],
+    ['www HTTPS 1 . nope=1', "db:1: unknown parameter 'nope'"],
+    ['www DS 1 2 3 xyz', "db:1: 'xyz' is not hexadecimal"],
+    ['www NAPTR 1 2 u', 'db:1: expected field 4 of the data'],
+    ['www HINFO a b c', "db:1: unexpected 'c' after the data"],
     ['www A 10.0.0', "db:1: '10.0.0' is not an IPv4 address"],
     ['\n\nwww IN 60 NOPE x', "db:3: 'NOPE' is not a record type"],
     ['www IN MX ten x', "db:1: 'ten' is not a number"],
     ['@ SOA a b ( 1 2 3', "db:1: expected ')' before the end"],
     [' A 192.0.2.1', 'db:1: the first record needs an owner name'],
     ['www LOC 1 2 3', 'can only be given in the form'],
-  ])('%j is refused', (text, problem) => {
-    expect(() => parseZoneFile(text, 'example.org.', 'db')).toThrow(problem);
+  ])('%j is refused', async (text, problem) => {
+    const read = (): Promise<string> => Promise.reject(new Error('ENOENT other'));
+    await expect(parseZoneFile({ text, file: 'db' }, 'example.org.', read)).rejects.toThrow(
+      problem,
+    );
+  });
+
+  test('include others, with an origin of their own', async () => {
+    const others: Record<string, string> = {
+      '/zones/hosts': 'a A 192.0.2.1\n$INCLUDE deep/more sub\nb A 192.0.2.2',
+      '/zones/deep/more': 'c A 192.0.2.3',
+    };
+    const text = '$TTL 60\n$INCLUDE hosts\nd A 192.0.2.4';
+    const read = (path: string): Promise<string> => Promise.resolve(others[path] ?? '');
+    const records = await parseZoneFile({ text, file: '/zones/db' }, 'example.org.', read);
+    expect(records.map(({ name }) => name)).toEqual([
+      'a.example.org.',
+      'c.sub.example.org.',
+      'b.example.org.',
+      'd.example.org.',
+    ]);
+  });
+
+  test('that include themselves end', async () => {
+    const text = '$INCLUDE db';
+    const read = (): Promise<string> => Promise.resolve(text);
+    await expect(parseZoneFile({ text, file: 'db' }, 'example.org.', read)).rejects.toThrow(
+      '$INCLUDE goes too deep',
+    );
+  });
+
+  test.each([
+    ['$GENERATE 1-3 h$ A 10.0.0.$', ['h1 A 10.0.0.1', 'h2 A 10.0.0.2', 'h3 A 10.0.0.3']],
+    [
+      '$GENERATE 0-4/2 h${10,3} A 10.0.0.$',
+      ['h010 A 10.0.0.0', 'h012 A 10.0.0.2', 'h014 A 10.0.0.4'],
+    ],
+    ['$GENERATE 15-16 x${0,4,x} TXT "$$$"', ['x000f TXT "$15"', 'x0010 TXT "$16"']],
+  ])('%j', async (text, lines) => {
+    const read = (): Promise<string> => Promise.reject(new Error('no files'));
+    const source = { text: `$TTL 60\n${text}`, file: 'db' };
+    const records = await parseZoneFile(source, 'example.org.', read);
+    expect(records.map(formatRecord)).toEqual(
+      lines.map((line) => line.replace(' ', '.example.org. 60 IN ').replace('\\$', '$')),
+    );
   });
 
   test('without an SOA are refused with the place in the Corefile', async () => {
@@ -179,7 +280,7 @@ describe('transfers', () => {
       'example.org.',
       'AXFR',
     );
-    expect(lines).toHaveLength(18);
+    expect(lines).toHaveLength(26);
     expect([lines[0], lines.at(-1)]).toEqual([SOA, SOA]);
   });
 

@@ -32,7 +32,7 @@ export class FilePlugin implements Plugin, Transferer {
       return { kind: 'rcode', rcode: Rcode.REFUSED };
     const answer = zone.lookup(name, type);
     const mayPass = matchingZone(fallthrough?.zones ?? [], request.name) !== undefined;
-    if (answer.kind === 'nameError' && mayPass) return next(request);
+    if (answer.kind === 'nameError' && answer.answers.length === 0 && mayPass) return next(request);
     return { kind: 'reply', message: await replyFor(request, zone, answer), plugin: this.name };
   }
 
@@ -55,18 +55,20 @@ async function replyFor(request: DnsRequest, zone: Zone, answer: ZoneAnswer): Pr
       return successReply(request, zone, answer);
     case 'noData':
       return replyTo(request.message, { authoritative: true, authorities: [zone.soa] });
-    case 'nameError':
-      return replyTo(request.message, {
-        authoritative: true,
-        rcode: Rcode.NXDOMAIN,
-        authorities: [zone.soa],
-      });
+    case 'nameError': {
+      const { answers } = answer;
+      const authorities = answers.length === 0 ? [zone.soa] : zone.nameServers;
+      const parts = { authoritative: true, rcode: Rcode.NXDOMAIN, answers, authorities };
+      return replyTo(request.message, parts);
+    }
     case 'delegation': {
       const { authorities, additionals } = answer;
       return replyTo(request.message, { authorities, additionals });
     }
   }
 }
+
+const FAILURES: ReadonlySet<number> = new Set([Rcode.NXDOMAIN, Rcode.SERVFAIL]);
 
 async function successReply(
   request: DnsRequest,
@@ -77,13 +79,14 @@ async function successReply(
   const outside = answer.open === undefined ? undefined : await request.lookup(answer.open, type);
   const answers = [...answer.answers, ...(outside?.answers ?? [])];
   const isApexNs = type === RecordType.NS && request.name === zone.origin;
+  const isChain = answers.some((entry) => entry.type === RecordType.CNAME);
   return replyTo(request.message, {
     authoritative: true,
+    // The end of the chain decides (RFC 6604 §3).
+    rcode: FAILURES.has(outside?.rcode ?? 0) ? (outside?.rcode ?? 0) : Rcode.NOERROR,
     truncated: outside?.truncated ?? false,
     answers,
     authorities: isApexNs ? [] : zone.nameServers,
-    additionals: zone.glueFor(
-      answers.filter(({ data }) => data.kind !== 'name' || type === RecordType.NS),
-    ),
+    additionals: isChain ? [] : zone.glueFor(answers),
   });
 }

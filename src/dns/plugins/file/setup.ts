@@ -2,6 +2,7 @@ import type { Timer } from '../../../base/clock.ts';
 import { errorMessage } from '../../../base/errors.ts';
 import { CorefileError } from '../../corefile/corefile-error.ts';
 import type { Directive } from '../../corefile/parse-corefile.ts';
+import { parseZoneFile } from '../../message/zone-file.ts';
 import {
   durationArgument,
   fallthroughArgument,
@@ -13,7 +14,6 @@ import {
   type SetupContext,
 } from '../../plugin/setup.ts';
 import { FilePlugin, type ServedZone } from './file.ts';
-import { parseZoneFile } from './zone-file.ts';
 import { Zone } from './zone.ts';
 
 const DEFAULT_RELOAD_MS = 60_000;
@@ -94,8 +94,10 @@ class ReloadingZone implements ServedZone {
 
   async load(): Promise<void> {
     const { path, origin } = this.#source;
-    const text = await this.#context.files.read(path);
-    const zone = new Zone(origin, parseZoneFile(text, origin, path));
+    const { files } = this.#context;
+    const text = await files.read(path);
+    const records = await parseZoneFile({ text, file: path }, origin, (other) => files.read(other));
+    const zone = new Zone(origin, records);
     if (this.#zone?.serial === zone.serial) return;
     this.#zone = zone;
   }

@@ -18,6 +18,11 @@ export type ZoneAnswer =
       readonly additionals: readonly ResourceRecord[];
     };
 
+/** Where another zone or another name begins. */
+type Cut =
+  | { readonly kind: 'dname'; readonly dname: ResourceRecord }
+  | { readonly kind: 'delegation'; readonly servers: readonly ResourceRecord[] };
+
 /** Longer chains are cut, as by coredns plugin/file. */
 const MAX_CHAIN = 8;
 
@@ -53,25 +58,29 @@ export class Zone {
   /** `name` as asked; answers keep its letter case. */
   lookup(name: string, type: number, depth = 0): ZoneAnswer {
     const folded = foldName(name);
-    const cut = this.#delegationFor(folded, type);
-    if (cut !== undefined) return this.#referral(cut);
+    const above = this.#cutAbove(folded, type);
+    if (above?.kind === 'delegation') return this.#referral(above.servers);
+    if (above?.kind === 'dname') return this.#throughDname(name, above.dname, type, depth);
     const node = this.#nodes.get(folded);
     if (node !== undefined) return this.#fromNode(name, type, node, depth);
-    const synthesised = this.#throughDname(name, folded, type, depth);
-    if (synthesised !== undefined) return synthesised;
     const wildcard = this.#wildcardFor(folded);
     if (wildcard !== undefined) return this.#fromNode(name, type, wildcard, depth);
     return { kind: 'nameError', answers: [] };
   }
 
-  /** Addresses of names in the zone, for the additional section. */
+  /**
+   * Addresses for the additional section: of what SRV and MX point at, and of servers that lie below the
+   * name they serve, IPv4 first.
+   */
   glueFor(records: readonly ResourceRecord[]): ResourceRecord[] {
-    const targets = records.flatMap(({ data }) => {
-      if (data.kind === 'srv' || data.kind === 'name') return data.target;
-      return data.kind === 'mx' ? data.exchange : [];
+    const targets = records.flatMap(({ name, type, data }) => {
+      if (data.kind === 'srv') return data.target;
+      if (data.kind === 'mx') return data.exchange;
+      const below = type === RecordType.NS && data.kind === 'name' ? data.target : undefined;
+      return below !== undefined && isSubdomain(foldName(name), foldName(below)) ? below : [];
     });
     return [...new Set(targets.map((target) => foldName(target)))].flatMap((target) =>
-      (this.#nodes.get(target) ?? []).filter(isAddress),
+      (this.#nodes.get(target) ?? []).filter(isAddress).toSorted((a, b) => a.type - b.type),
     );
   }
 
@@ -117,24 +126,34 @@ export class Zone {
     if (depth >= MAX_CHAIN) return { kind: 'success', answers: chain };
     const next = this.lookup(target, type, depth + 1);
     const answers = [...chain, ...next.answers];
-    if (next.kind === 'success')
-      return { kind: 'success', answers, ...(next.open === undefined ? {} : { open: next.open }) };
-    return { kind: 'success', answers };
+    switch (next.kind) {
+      case 'success':
+        return { ...next, answers };
+      // The end of the chain decides (RFC 6604 §3).
+      case 'nameError':
+        return { kind: 'nameError', answers };
+      case 'noData':
+      case 'delegation':
+        return { kind: 'success', answers };
+    }
   }
 
-  /** The highest NS below the apex on the way to the name; DS is answered above the cut. */
-  #delegationFor(folded: string, type: number): ResourceRecord[] | undefined {
+  /** The highest DNAME above the name or NS on the way to it, below the apex; DS is answered above a cut. */
+  #cutAbove(folded: string, type: number): Cut | undefined {
     const names: string[] = [];
     for (
       let name: string | undefined = folded;
-      name !== undefined && name !== this.origin && isSubdomain(this.origin, name);
+      name !== undefined && isSubdomain(this.origin, name);
       name = parentOf(name)
     )
       names.unshift(name);
     for (const name of names) {
-      if (name === folded && type === RecordType.DS) continue;
-      const servers = this.#nodes.get(name)?.filter((entry) => entry.type === RecordType.NS) ?? [];
-      if (servers.length > 0) return servers;
+      const node = this.#nodes.get(name) ?? [];
+      const dname = node.find((entry) => entry.type === RecordType.DNAME);
+      if (dname !== undefined && name !== folded) return { kind: 'dname', dname };
+      if (name === this.origin || (name === folded && type === RecordType.DS)) continue;
+      const servers = node.filter((entry) => entry.type === RecordType.NS);
+      if (servers.length > 0) return { kind: 'delegation', servers };
     }
     return undefined;
   }
@@ -145,25 +164,13 @@ export class Zone {
   }
 
   /** RFC 6672: everything below the owner of a DNAME is renamed. */
-  #throughDname(name: string, folded: string, type: number, depth: number): ZoneAnswer | undefined {
-    for (
-      let above = parentOf(folded);
-      above !== undefined && isSubdomain(this.origin, above);
-      above = parentOf(above)
-    ) {
-      const dname = this.#nodes.get(above)?.find((entry) => entry.type === RecordType.DNAME);
-      if (dname?.data.kind !== 'name') continue;
-      const prefix = name.slice(0, name.length - above.length);
-      const target = `${prefix}${dname.data.target}`;
-      const cname: ResourceRecord = {
-        ...dname,
-        name,
-        type: RecordType.CNAME,
-        data: { kind: 'name', target },
-      };
-      return this.#follow([dname, cname], target, type, depth);
-    }
-    return undefined;
+  #throughDname(name: string, dname: ResourceRecord, type: number, depth: number): ZoneAnswer {
+    if (dname.data.kind !== 'name') return { kind: 'success', answers: [dname] };
+    const prefix = name.slice(0, name.length - dname.name.length);
+    const target = `${prefix}${dname.data.target}`;
+    const data = { kind: 'name', target } as const;
+    const cname: ResourceRecord = { ...dname, name, type: RecordType.CNAME, data };
+    return this.#follow([dname, cname], target, type, depth);
   }
 
   /** RFC 4592: only below the closest name that exists. */

@@ -3,6 +3,7 @@ import { CorefileError } from '../../corefile/corefile-error.ts';
 import type { Token } from '../../corefile/lexer.ts';
 import type { Directive } from '../../corefile/parse-corefile.ts';
 import { goPattern } from '../../corefile/go-pattern.ts';
+import type { MetricFamilies } from '../../metrics/metric-families.ts';
 import { classCode, RecordClass, RecordType, rcodeCode, typeCode } from '../../message/codes.ts';
 import {
   fallthroughArgument,
@@ -13,7 +14,7 @@ import {
   type PluginModule,
 } from '../../plugin/setup.ts';
 import { compileGoTemplate, type GoTemplate } from './go-template.ts';
-import { TemplatePlugin, type TemplateRule } from './template.ts';
+import { TemplatePlugin, type TemplateCounters, type TemplateRule } from './template.ts';
 
 const OPTIONS = [
   'match',
@@ -30,18 +31,31 @@ export const template: PluginModule = {
   name: 'template',
   setup(directives, { zones, families, server }) {
     const rules = directives.map((directive) => ruleOf(directive, zones));
-    const labels = ['server', 'zone', 'view', 'class', 'type'];
-    const matches = families.counter(
-      'coredns_template_matches_total',
-      'Queries a template answered.',
-      labels,
-    );
-    const plugin = new TemplatePlugin(rules, (zone, recordClass, type) => {
-      matches.of(server, zone, '', recordClass, type).value += 1;
-    });
-    return { plugin };
+    return { plugin: new TemplatePlugin(rules, countersFor(families, server)) };
   },
 };
+
+function countersFor(families: MetricFamilies, server: string): TemplateCounters {
+  const labels = ['server', 'zone', 'view', 'class', 'type'];
+  const matches = families.counter(
+    'coredns_template_matches_total',
+    'Queries a template answered.',
+    labels,
+  );
+  const failures = families.counter(
+    'coredns_template_rr_failures_total',
+    'Times a template made something that is no record.',
+    [...labels, 'section', 'template'],
+  );
+  return {
+    matched: ({ Zone, Class, Type }) => {
+      matches.of(server, Zone, '', Class, Type).value += 1;
+    },
+    failed: ({ Zone, Class, Type }, section, text) => {
+      failures.of(server, Zone, '', Class, Type, section, text).value += 1;
+    },
+  };
+}
 
 type Draft = { -readonly [K in keyof TemplateRule]: TemplateRule[K] };
 

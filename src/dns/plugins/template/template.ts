@@ -1,4 +1,5 @@
-import { className, Rcode, RecordType, typeCode, typeName } from '../../message/codes.ts';
+import { errorMessage } from '../../../base/errors.ts';
+import { className, Rcode, RecordClass, RecordType, typeName } from '../../message/codes.ts';
 import {
   EdnsOptionCode,
   replyTo,
@@ -6,8 +7,8 @@ import {
   type Edns,
   type ResourceRecord,
 } from '../../message/message.ts';
-import { fullyQualified, matchingZone } from '../../message/name.ts';
-import { parseRecordData, parseSeconds } from '../../message/record-text.ts';
+import { matchingZone } from '../../message/name.ts';
+import { parseRecord } from '../../message/zone-file.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
 import type { Fallthrough } from '../../plugin/setup.ts';
 import type { GoTemplate, TemplateData } from './go-template.ts';
@@ -26,18 +27,24 @@ export interface TemplateRule {
   readonly fallthrough?: Fallthrough;
 }
 
+/** The counters of plugin/template, for one server. */
+export interface TemplateCounters {
+  matched(data: TemplateData): void;
+  /** A template made something that is no record. */
+  failed(data: TemplateData, section: Section, template: string): void;
+}
+
+export type Section = 'answer' | 'additional' | 'authority';
+
 /** Answers made from the question by rules (plugin/template). The first rule that matches decides. */
 export class TemplatePlugin implements Plugin {
   readonly name = 'template';
   readonly #rules: readonly TemplateRule[];
-  readonly #onMatch: (zone: string, recordClass: string, type: string) => void;
+  readonly #counters: TemplateCounters;
 
-  constructor(
-    rules: readonly TemplateRule[],
-    onMatch: (zone: string, recordClass: string, type: string) => void,
-  ) {
+  constructor(rules: readonly TemplateRule[], counters: TemplateCounters) {
     this.#rules = rules;
-    this.#onMatch = onMatch;
+    this.#counters = counters;
   }
 
   async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
@@ -53,8 +60,7 @@ export class TemplatePlugin implements Plugin {
         if (matchingZone(rule.fallthrough?.zones ?? [], request.name) !== undefined) continue;
         return { kind: 'rcode', rcode: Rcode.SERVFAIL };
       }
-      const { question } = request;
-      this.#onMatch(data.Zone, className(question.class), typeName(question.type));
+      this.#counters.matched(data);
       return this.#reply(request, rule, data);
     }
     return next(request);
@@ -64,23 +70,37 @@ export class TemplatePlugin implements Plugin {
     if (rule.rcode === Rcode.SERVFAIL && rule.answers.length === 0)
       return { kind: 'rcode', rcode: Rcode.SERVFAIL };
     const answers: ResourceRecord[] = [];
-    for (const template of rule.answers) {
-      const answer = recordFrom(template(data));
-      answers.push(answer, ...(await chased(request, answer)));
+    let parts: Pick<DnsMessage, 'additionals' | 'authorities'>;
+    try {
+      for (const answer of this.#records('answer', rule.answers, data))
+        answers.push(answer, ...(await chased(request, answer)));
+      parts = {
+        additionals: this.#records('additional', rule.additionals, data),
+        authorities: this.#records('authority', rule.authorities, data),
+      };
+    } catch (error) {
+      return { kind: 'rcode', rcode: Rcode.SERVFAIL, error: new Error(errorMessage(error)) };
     }
-    const message: DnsMessage = replyTo(request.message, {
-      authoritative: true,
-      rcode: rule.rcode,
-      answers,
-      additionals: rule.additionals.map((template) => recordFrom(template(data))),
-      authorities: rule.authorities.map((template) => recordFrom(template(data))),
+    const { rcode, extendedError } = rule;
+    const reply = { authoritative: true, rcode, answers, ...parts };
+    const edns = extendedError === undefined ? {} : { edns: errorOption(extendedError) };
+    const message = replyTo(request.message, { ...reply, ...edns });
+    return { kind: 'reply', message, plugin: this.name };
+  }
+
+  #records(
+    section: Section,
+    templates: readonly GoTemplate[],
+    data: TemplateData,
+  ): ResourceRecord[] {
+    return templates.map((template) => {
+      try {
+        return parseRecord(template.render(data));
+      } catch (error) {
+        this.#counters.failed(data, section, template.text);
+        throw error;
+      }
     });
-    const edns = rule.extendedError === undefined ? undefined : errorOption(rule.extendedError);
-    return {
-      kind: 'reply',
-      message: edns === undefined ? message : { ...message, edns },
-      plugin: this.name,
-    };
   }
 }
 
@@ -92,14 +112,26 @@ async function chased(request: DnsRequest, answer: ResourceRecord): Promise<Reso
   return [...(await request.lookup(answer.data.target, type)).answers];
 }
 
+/** Who asks for any type or class asks for the rule's. */
 function concerns(rule: TemplateRule, { question, name }: DnsRequest): boolean {
-  if (rule.class !== undefined && rule.class !== question.class) return false;
-  if (rule.type !== undefined && rule.type !== question.type) return false;
+  const isClass = question.class === RecordClass.ANY || question.class === rule.class;
+  if (rule.class !== undefined && !isClass) return false;
+  const isType = question.type === RecordType.ANY || question.type === rule.type;
+  if (rule.type !== undefined && !isType) return false;
   return matchingZone(rule.zones, name) !== undefined;
+}
+
+function typeOf(rule: TemplateRule, asked: number): number {
+  return asked === RecordType.ANY ? (rule.type ?? asked) : asked;
+}
+
+function classOf(rule: TemplateRule, asked: number): number {
+  return asked === RecordClass.ANY ? (rule.class ?? asked) : asked;
 }
 
 function matchOf(rule: TemplateRule, request: DnsRequest): TemplateData | undefined {
   if (!concerns(rule, request)) return undefined;
+  const { question } = request;
   for (const pattern of rule.patterns) {
     const match = pattern.exec(request.name);
     if (match === null) continue;
@@ -107,39 +139,17 @@ function matchOf(rule: TemplateRule, request: DnsRequest): TemplateData | undefi
     return {
       Name: request.name,
       Zone: matchingZone(rule.zones, request.name) ?? '.',
-      Type: typeName(request.question.type),
-      Class: className(request.question.class),
+      Type: typeName(typeOf(rule, question.type)),
+      Class: className(classOf(rule, question.class)),
       Remote: request.peer.address,
       Match: groups,
       Group: { ...Object.fromEntries(groups.entries()), ...match.groups },
       Meta: (label) => request.metadata.get(label)?.() ?? '',
+      Question: { Name: question.name, Qtype: question.type, Qclass: question.class },
+      Message: { Id: request.message.id },
     };
   }
   return undefined;
-}
-
-/** One record in presentation form: `name [TTL] [CLASS] TYPE data`. */
-function recordFrom(line: string): ResourceRecord {
-  const words = [...line.matchAll(/"((?:[^"\\]|\\.)*)"|\S+/g)].map(([whole, quoted]) => ({
-    text: quoted ?? whole,
-    quoted: quoted !== undefined,
-  }));
-  const [owner, ...rest] = words;
-  let ttlSeconds = 3600;
-  while (rest[0] !== undefined && typeCode(rest[0].text) === undefined) {
-    const seconds = parseSeconds(rest[0].text);
-    if (seconds !== undefined) ttlSeconds = seconds;
-    rest.shift();
-  }
-  const type = typeCode(rest.shift()?.text ?? '');
-  if (owner === undefined || type === undefined) throw new Error(`not a record: '${line}'`);
-  return {
-    name: fullyQualified(owner.text),
-    type,
-    class: 1,
-    ttlSeconds,
-    data: parseRecordData(type, rest, '.'),
-  };
 }
 
 function errorOption({ code, text }: { code: number; text: string }): Edns {
