@@ -3,7 +3,7 @@ import { goPattern } from '../../corefile/go-pattern.ts';
 import type { Token } from '../../corefile/lexer.ts';
 import { RecordType } from '../../message/codes.ts';
 import type { DnsMessage, RecordData, ResourceRecord } from '../../message/message.ts';
-import { foldName, fullyQualified } from '../../message/name.ts';
+import { foldName, fullyQualified, isSubdomain } from '../../message/name.ts';
 
 /** How a rule finds names. */
 export const MATCH_KINDS = ['exact', 'prefix', 'suffix', 'substring', 'regex'] as const;
@@ -33,16 +33,24 @@ export function nameChange(kind: MatchKind, from: Token, to: string): NameChange
     }
     case 'substring': {
       const part = foldName(from.text);
-      return (name) => (name.includes(part) ? name.replace(part, () => to) : undefined);
+      return (name) => (name.includes(part) ? name.replaceAll(part, () => to) : undefined);
     }
     case 'regex': {
       const pattern = goPattern(from);
       return (name) => {
-        const match = pattern.exec(name.replace(/\.$/, '')) ?? pattern.exec(name);
+        const match = pattern.exec(name);
         return match === null ? undefined : fullyQualified(fillGroups(to, match));
       };
     }
   }
+}
+
+/** Takes a rename back, of the name itself and of all below it (`_http._tcp.NAME`). `renamed` folded. */
+export function undoRename(renamed: string, asked: string): NameChange {
+  return (name) =>
+    isSubdomain(renamed, name)
+      ? `${name.slice(0, name.length - renamed.length)}${asked}`
+      : undefined;
 }
 
 /** `{1}` stands for the first group. */
@@ -78,19 +86,21 @@ export function changeReply(reply: DnsMessage, changes: readonly AnswerChange[])
 function changeRecord(entry: ResourceRecord, { what, change }: AnswerChange): ResourceRecord {
   if (entry.type === RecordType.OPT) return entry;
   if (what === 'name') return { ...entry, name: change(foldName(entry.name)) ?? entry.name };
-  return { ...entry, data: changeData(entry.data, change) };
+  return { ...entry, data: changeData(entry.type, entry.data, change) };
 }
 
-function changeData(data: RecordData, change: NameChange): RecordData {
+/** As CoreDNS: of an SOA the server's name only, and of a PTR nothing. */
+function changeData(type: number, data: RecordData, change: NameChange): RecordData {
   const renamed = (name: string): string => change(foldName(name)) ?? name;
   switch (data.kind) {
     case 'name':
+      return type === RecordType.PTR ? data : { ...data, target: renamed(data.target) };
     case 'srv':
       return { ...data, target: renamed(data.target) };
     case 'mx':
       return { ...data, exchange: renamed(data.exchange) };
     case 'soa':
-      return { ...data, mname: renamed(data.mname), rname: renamed(data.rname) };
+      return { ...data, mname: renamed(data.mname) };
     case 'address':
     case 'text':
     case 'raw':

@@ -1,7 +1,7 @@
 import { parseIp } from '../../../base/ip.ts';
 import { CorefileError } from '../../corefile/corefile-error.ts';
 import type { Token } from '../../corefile/lexer.ts';
-import { classCode, rcodeCode, typeCode, typeName } from '../../message/codes.ts';
+import { classCode, rcodeCode, typeCode } from '../../message/codes.ts';
 import { EdnsOptionCode, type EdnsOption } from '../../message/message.ts';
 import type { DnsRequest } from '../../plugin/plugin.ts';
 import { integerArgument } from '../../plugin/setup.ts';
@@ -25,6 +25,7 @@ import {
   type RewriteRule,
 } from './rule.ts';
 
+const EDNS_ACTIONS = ['set', 'append', 'replace', 'unset'] as const;
 const FIELDS = ['name', 'type', 'class', 'ttl', 'rcode', 'cname', 'edns0', 'answer'];
 
 /** A rule, or a CNAME rule, which needs the chain below it. */
@@ -80,7 +81,12 @@ function parseMatch(words: readonly Token[], at: Token): ParsedMatch {
 
 function parseNameRule(stop: boolean, words: readonly Token[], at: Token): RewriteRule {
   const { kind, change, rest } = parseMatch(words, at);
-  return nameRule(stop, change, answerMode(kind, rest, at));
+  const mode = answerMode(kind, rest, at);
+  const [from, to] = kind === 'exact' ? [] : words.slice(1);
+  // A suffix is put back wherever the new one stands, not only in the name that was asked.
+  if (mode.kind === 'auto' && kind === 'suffix' && from !== undefined && to !== undefined)
+    return nameRule(stop, change, { ...mode, undo: nameChange('suffix', to, from.text) });
+  return nameRule(stop, change, mode);
 }
 
 /** Exact renames are undone in the reply without being told (`answer auto` for the others). */
@@ -152,13 +158,14 @@ function parseCondition(
   return { name: (name) => change(name) !== undefined, value };
 }
 
-/** `local|nsid|subnet set|append|replace ...`. */
+/** `local|nsid|subnet set|append|replace|unset ...`. */
 function parseEdnsRule(stop: boolean, words: readonly Token[], at: Token): RewriteRule {
   const [kind, actionToken, ...rest] = words;
   const what = kind ?? at;
-  const action = actionToken?.text;
-  if (action !== 'set' && action !== 'append' && action !== 'replace')
-    throw new CorefileError(actionToken ?? at, 'edns0: expected set, append or replace');
+  const action = EDNS_ACTIONS.find((candidate) => candidate === actionToken?.text);
+  if (action === undefined)
+    throw new CorefileError(actionToken ?? at, `edns0: expected one of ${EDNS_ACTIONS.join(', ')}`);
+  if (action === 'unset') return unsetOption(stop, what, rest[0]);
   switch (kind?.text ?? '') {
     case 'nsid': {
       const option: EdnsOption = { code: EdnsOptionCode.NSID, data: Buffer.alloc(0) };
@@ -173,6 +180,24 @@ function parseEdnsRule(stop: boolean, words: readonly Token[], at: Token): Rewri
   }
 }
 
+function unsetOption(stop: boolean, kind: Token, code: Token | undefined): RewriteRule {
+  const codes: Record<string, number> = {
+    nsid: EdnsOptionCode.NSID,
+    subnet: EdnsOptionCode.SUBNET,
+  };
+  const known = kind.text === 'local' && code !== undefined ? optionCode(code) : codes[kind.text];
+  if (known === undefined)
+    throw new CorefileError(kind, 'edns0 unset: expected local CODE, nsid or subnet');
+  return ednsRule(stop, 'unset', () => ({ code: known, data: Buffer.alloc(0) }));
+}
+
+function optionCode(token: Token): number {
+  const code = Number(token.text);
+  if (!(Number.isInteger(code) && code >= 0 && code <= 0xffff))
+    throw new CorefileError(token, `'${token.text}' is not an option code, e.g. 0xffee`);
+  return code;
+}
+
 function parseLocalOption(
   stop: boolean,
   action: EdnsAction,
@@ -181,9 +206,7 @@ function parseLocalOption(
 ): RewriteRule {
   if (codeToken === undefined || data === undefined)
     throw new CorefileError(at, 'edns0 local: expected a code and data');
-  const code = Number(codeToken.text);
-  if (!(Number.isInteger(code) && code >= 0 && code <= 0xffff))
-    throw new CorefileError(codeToken, `'${codeToken.text}' is not an option code, e.g. 0xffee`);
+  const code = optionCode(codeToken);
   const { text } = data;
   if (/^\{.+\}$/.test(text))
     return ednsRule(stop, action, (request) => ({
@@ -198,22 +221,22 @@ function parseLocalOption(
 
 function variableData(name: string, request: DnsRequest): Buffer {
   const { peer, local, question } = request;
-  const port = (value: number): Buffer => Buffer.from([value >>> 8, value & 0xff]);
+  const uint16 = (value: number): Buffer => Buffer.from([value >>> 8, value & 0xff]);
   switch (name) {
     case 'qname':
       return Buffer.from(question.name, 'latin1');
     case 'qtype':
-      return Buffer.from(typeName(question.type), 'latin1');
+      return uint16(question.type);
     case 'client_ip':
       return addressBytes(peer.address);
     case 'client_port':
-      return port(peer.port);
+      return uint16(peer.port);
     case 'protocol':
       return Buffer.from(peer.protocol, 'latin1');
     case 'server_ip':
       return addressBytes(local.address);
     case 'server_port':
-      return port(local.port);
+      return uint16(local.port);
     default:
       return Buffer.from(request.metadata.get(name)?.() ?? '', 'utf8');
   }

@@ -1,7 +1,7 @@
 import type { DnsMessage, Edns, EdnsOption } from '../../message/message.ts';
 import { foldName } from '../../message/name.ts';
 import type { DnsRequest } from '../../plugin/plugin.ts';
-import { changeReply, type AnswerChange, type NameChange } from './name-rule.ts';
+import { changeReply, undoRename, type AnswerChange, type NameChange } from './name-rule.ts';
 
 /** What a reply becomes on its way back. */
 export type ReplyChange = (reply: DnsMessage) => DnsMessage;
@@ -21,7 +21,8 @@ export interface RewriteRule {
 /** The reverting of names that `name` rules do by default, exact ones without being told. */
 export type AnswerMode =
   | { readonly kind: 'none' }
-  | { readonly kind: 'auto' }
+  /** `undo`: absent, the name that was renamed and what is below it get their name back. */
+  | { readonly kind: 'auto'; readonly undo?: NameChange }
   | { readonly kind: 'rules'; readonly changes: readonly AnswerChange[] };
 
 export function nameRule(stop: boolean, change: NameChange, mode: AnswerMode): RewriteRule {
@@ -30,7 +31,7 @@ export function nameRule(stop: boolean, change: NameChange, mode: AnswerMode): R
     apply(request) {
       const renamed = change(request.name);
       if (renamed === undefined || renamed === request.name) return undefined;
-      const onReply = replyChangeFor(mode, request.question.name, renamed);
+      const onReply = replyChangeFor(mode, request.question.name, foldName(renamed));
       return {
         request: withQuestion(request, { name: renamed }),
         ...(onReply === undefined ? {} : { onReply }),
@@ -95,9 +96,9 @@ export function rcodeRule(
   };
 }
 
-export type EdnsAction = 'set' | 'append' | 'replace';
+export type EdnsAction = 'set' | 'append' | 'replace' | 'unset';
 
-/** Adds or replaces an option of the query; the reply does not give it away. */
+/** Adds, replaces or takes away an option of the query; the reply does not give it away. */
 export function ednsRule(
   stop: boolean,
   action: EdnsAction,
@@ -116,7 +117,9 @@ export function ednsRule(
       const has = before.options.some(({ code }) => code === wanted.code);
       if (action === 'replace' && !has) return undefined;
       if (action === 'append' && has) return undefined;
-      const options = [...before.options.filter(({ code }) => code !== wanted.code), wanted];
+      if (action === 'unset' && !has) return undefined;
+      const others = before.options.filter(({ code }) => code !== wanted.code);
+      const options = action === 'unset' ? others : [...others, wanted];
       return {
         request: { ...request, message: { ...request.message, edns: { ...before, options } } },
       };
@@ -142,7 +145,7 @@ function replyChangeFor(mode: AnswerMode, asked: string, renamed: string): Reply
     case 'none':
       return undefined;
     case 'auto': {
-      const back: NameChange = (name) => (name === foldName(renamed) ? asked : undefined);
+      const back = mode.undo ?? undoRename(renamed, asked);
       return (reply) =>
         changeReply(reply, [
           { what: 'name', change: back },
