@@ -14,3 +14,21 @@ export function parseGoDurationMs(text: string): number | undefined {
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) return undefined;
   return parts.reduce((sum, part) => sum + Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? 0), 0);
 }
+
+/** As Go prints a duration: `500ms`, `1.5s`, `1m30s`, `1h0m0s`, `0s`. */
+export function formatGoDuration(durationMs: number): string {
+  if (durationMs === 0) return '0s';
+  if (durationMs < 1) return `${rounded(durationMs * 1000)}µs`;
+  if (durationMs < 1000) return `${rounded(durationMs)}ms`;
+  const minutes = Math.floor(durationMs / 60_000);
+  const seconds = `${rounded((durationMs % 60_000) / 1000)}s`;
+  if (minutes === 0) return seconds;
+  return minutes < 60
+    ? `${minutes}m${seconds}`
+    : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
+}
+
+/** Without the noise of binary fractions, to the nanosecond at least. */
+function rounded(value: number): number {
+  return Number(value.toFixed(9));
+}

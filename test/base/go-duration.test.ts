@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseGoDurationMs } from '../../src/base/go-duration.ts';
+import { formatGoDuration, parseGoDurationMs } from '../../src/base/go-duration.ts';
 
 test.each([
   ['40s', 40_000],
@@ -14,5 +14,21 @@ test.each([
   ['5 s', undefined],
   ['soon', undefined],
 ])('%j is %s ms', (text, ms) => {
+  expect(parseGoDurationMs(text)).toBe(ms);
+});
+
+test.each([
+  [0, '0s'],
+  [0.25, '250µs'],
+  [1.5, '1.5ms'],
+  [500, '500ms'],
+  [1500, '1.5s'],
+  [30_000, '30s'],
+  [90_000, '1m30s'],
+  [300_000, '5m0s'],
+  [3_600_000, '1h0m0s'],
+  [100 * 3_600_000 + 1, '100h0m0.001s'],
+])('%d ms is %s', (ms, text) => {
+  expect(formatGoDuration(ms)).toBe(text);
   expect(parseGoDurationMs(text)).toBe(ms);
 });

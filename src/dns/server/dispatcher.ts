@@ -138,7 +138,7 @@ function unmatched(request: DnsRequest): Dispatched {
   return { request, outcome: { kind: 'rcode', rcode: Rcode.REFUSED }, unmatched: true };
 }
 
-/** RFC 6891 §6.1.3. */
+/** RFC 6891 §6.1.3; the OPT says nothing else, as CoreDNS's. */
 function badVersion(request: DnsRequest): Outcome {
   const message = replyTo(request.message, { rcode: Rcode.BADVERS });
   return { kind: 'reply', message, plugin: '' };

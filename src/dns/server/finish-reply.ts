@@ -1,3 +1,4 @@
+import { Rcode } from '../message/codes.ts';
 import { encodeReply, MAX_MESSAGE_BYTES, type EncodedMessage } from '../message/encode-message.ts';
 import { EdnsOptionCode, type DnsMessage, type Edns } from '../message/message.ts';
 import type { DnsRequest } from '../plugin/plugin.ts';
@@ -6,6 +7,8 @@ import type { DnsRequest } from '../plugin/plugin.ts';
 export const MIN_UDP_BYTES = 512;
 /** Above these a usual link fragments UDP replies, so CoreDNS compresses even what would fit. */
 const FRAGMENT_BYTES = { IPv4: 1480, IPv6: 1220 } as const;
+
+const BARE_OPT: Edns = { udpBytes: 0, version: 0, dnssecOk: false, options: [] };
 
 const ECHOED_OPTIONS: ReadonlySet<number> = new Set([
   EdnsOptionCode.NSID,
@@ -36,6 +39,8 @@ export function withEdns(request: DnsRequest, reply: DnsMessage): DnsMessage {
     const { edns: _none, ...rest } = reply;
     return reply.edns === undefined ? reply : rest;
   }
+  // Nothing of a version that is not understood is repeated.
+  if (reply.rcode === Rcode.BADVERS) return { ...reply, edns: BARE_OPT };
   const edns: Edns = {
     udpBytes: request.limits.udpBytes,
     version: 0,

@@ -130,7 +130,7 @@ describe('forward', () => {
   test('upstreams fail while a fault says so, and caches see it', async () => {
     await using up = await upstream('192.0.2.1');
     await using server = await startTestServer(
-      `. {\n forward . 127.0.0.1:${portOf(up)} {\n read_timeout 20ms\n}\n}`,
+      `. {\n forward . 127.0.0.1:${portOf(up)} {\n read_timeout 300ms\n}\n}`,
     );
     server.faults.add(parseFault(['upstream=REFUSED', 'count=1']));
     expect(await answerOf(server)).toBe('REFUSED');

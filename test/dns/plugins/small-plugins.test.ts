@@ -68,9 +68,26 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       },
     ],
     [
-      'hosts /hosts {\n no_reverse\n}',
+      'hosts /hosts {\n no_reverse\n}\nwhoami',
       { name: '1.2.0.192.in-addr.arpa.', type: 'PTR' },
-      { rcode: 'SERVFAIL' },
+      { rcode: 'NOERROR', answers: [] },
+    ],
+    // Addresses it does not know go on, with or without fallthrough; names in their own letter case.
+    [
+      'hosts /hosts\nwhoami',
+      { name: '99.2.0.192.in-addr.arpa.', type: 'PTR' },
+      { rcode: 'NOERROR', answers: [], additionals: [expect.any(String), expect.any(String)] },
+    ],
+    [
+      'hosts /hosts',
+      { name: '2.2.0.192.IN-ADDR.arpa.', type: 'PTR' },
+      { answers: ['2.2.0.192.in-addr.arpa. 3600 IN PTR www.example.org.'] },
+    ],
+    // Names outside its zones are not its own, in either direction.
+    [
+      'hosts /hosts wild.example.org\nwhoami',
+      { name: '1.2.0.192.in-addr.arpa.', type: 'PTR' },
+      { answers: [] },
     ],
     ['hosts /hosts', { name: 'other.example.org.' }, { rcode: 'SERVFAIL', flags: '' }],
     [
@@ -88,7 +105,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     [
       'any\nwhoami',
       { name: 'example.org.', type: 'ANY' },
-      { flags: 'aa', answers: ['example.org. 8482 IN HINFO "ANY obsoleted" "See RFC 8482"'] },
+      { flags: '', answers: ['example.org. 8482 IN HINFO "ANY obsoleted" "See RFC 8482"'] },
     ],
     ['any\nwhoami', { name: 'example.org.' }, { answers: [] }],
   ],
@@ -138,6 +155,17 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       'acl {\n allow net 10.240.0.1\n block\n}\nwhoami',
       { name: 'example.org.' },
       { rcode: 'NOERROR' },
+    ],
+    // An explicit allow ends the search; a rule that says nothing does not.
+    [
+      'acl {\n allow net 10.240.0.1\n}\nacl {\n block\n}\nwhoami',
+      { name: 'example.org.' },
+      { rcode: 'NOERROR' },
+    ],
+    [
+      'acl {\n allow net 10.250.0.1\n}\nacl {\n block\n}\nwhoami',
+      { name: 'example.org.' },
+      { rcode: 'REFUSED' },
     ],
     [
       'acl {\n allow type A net *\n block type *\n}\nwhoami',
@@ -244,6 +272,11 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       { name: '7.2.0.192.in-addr.arpa.', type: 'PTR' },
       { answers: ['7.2.0.192.in-addr.arpa. 5 IN PTR balanced.testns.example.net.'] },
     ],
+    [
+      'k8s_external example.net in-addr.arpa\nkubernetes cluster.local {\n namespaces empty\n}',
+      { name: '7.2.0.192.in-addr.arpa.', type: 'PTR' },
+      { rcode: 'NXDOMAIN' },
+    ],
   ],
   autopath: [
     [
@@ -284,6 +317,37 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ],
   ],
   template: [
+    // The README's own example: parentheses, and a name without its last dot.
+    [
+      'template IN SOA example.org {\n answer "{{ .Zone }} 3600 IN SOA ns1.{{ .Zone }} admin.example.org (1 60 120 86400 3600)"\n}',
+      { name: 'example.org.', type: 'SOA' },
+      {
+        answers: [
+          'example.org. 3600 IN SOA ns1.example.org. admin.example.org. 1 60 120 86400 3600',
+        ],
+      },
+    ],
+    [
+      'template IN A example {\n match "^ip0a(?P<b>[a-f0-9]{2})(?P<c>[a-f0-9]{2})(?P<d>[a-f0-9]{2})[.]example[.]$"\n answer "{{ .Name }} 60 IN A 10.{{ parseInt .Group.b 16 8 }}.{{ parseInt .Group.c 16 8 }}.{{ parseInt .Group.d 16 8 }}"\n}',
+      { name: 'ip0a7bff01.example.' },
+      { answers: ['ip0a7bff01.example. 60 IN A 10.123.255.1'] },
+    ],
+    [
+      'template IN TXT {\n answer "{{ .Question.Name }} 60 IN TXT \\"{{- .Question.Qtype -}} \\""\n}',
+      { name: 'X.org.', type: 'TXT' },
+      { answers: ['X.org. 60 IN TXT "16"'] },
+    ],
+    // Who asks for anything asks for this too.
+    [
+      'template IN A {\n answer "{{ .Name }} 60 IN {{ .Type }} 192.0.2.1"\n}',
+      { name: 'x.org.', type: 'ANY' },
+      { answers: ['x.org. 60 IN A 192.0.2.1'] },
+    ],
+    [
+      'template IN A {\n answer "{{ .Name }} 60 IN A nowhere"\n}',
+      { name: 'x.org.' },
+      { rcode: 'SERVFAIL', answers: [] },
+    ],
     [
       'template IN A example.org {\n match "^ip-(?P<a>[0-9]+)-(?P<b>[0-9]+)[.]"\n answer "{{ .Name }} 60 IN A 192.0.{{ .Group.a }}.{{ index .Match 2 }}"\n}',
       { name: 'ip-2-77.example.org.' },
@@ -347,7 +411,7 @@ describe('options that make no sense are refused', () => {
     ['reload 1s', 'expected an interval of at least 2s'],
     ['health nowhere', 'expected at most one ADDRESS:PORT'],
     ['transfer', "transfer needs 'to ADDRESS...|*'"],
-    ['transfer {\n to somebody\n}', "to 'somebody'; expected an address or *"],
+    ['transfer {\n to somebody\n}', "to 'somebody'; expected ADDRESS[:PORT] or *"],
     ['rewrite name', 'name: expected [exact|prefix|suffix|substring|regex] FROM TO'],
     ['rewrite colour a b', "invalid rule 'colour'"],
     ['rewrite ttl a.org never', "invalid TTL 'never'"],
@@ -392,7 +456,7 @@ test('log prints what CoreDNS prints', async () => {
   );
   expect(lines).toEqual([
     'info: 10.240.0.1:40000 - 4711 "A IN svc1.testns.svc.cluster.local. udp 0 true 1232" NOERROR qr,aa,rd 92 0s client -',
-    'info: [2001:db8:2::1]:40000 - 1 "AAAA IN NO.testns.svc.cluster.local. tcp 0 false 65535" NXDOMAIN qr,aa,rd 138 0s client -',
+    'info: [2001:db8:2::1]:40000 - 1 "AAAA IN no.testns.svc.cluster.local. tcp 0 false 65535" NXDOMAIN qr,aa,rd 138 0s client -',
   ]);
 });
 
@@ -406,14 +470,32 @@ test('errors says why, once for many when told so', async () => {
   for (let query = 0; query < 3; query += 1) await askInside(server, 'b.org.');
   expect(lines).toEqual([]);
   clock.advance(300_000);
-  expect(lines).toEqual(["error: plugin/errors: 3 errors like '^no next' occurred in last 300s"]);
+  expect(lines).toEqual(["error: plugin/errors: 3 errors like '^no next' occurred in last 5m0s"]);
   await server[Symbol.asyncDispose]();
   await using plain = await startTestServer(
     '. {\n errors\n hosts {\n 192.0.2.1 a.org\n fallthrough\n}\n}',
     { log, clock },
   );
-  await askInside(plain, 'b.org.');
+  await askInside(plain, 'B.org.');
   expect(lines.at(-1)).toBe('error: plugin/errors: 2 b.org. A: no next plugin found');
+  await using traced = await startTestServer(
+    '. {\n errors {\n  stacktrace\n }\n hosts {\n 192.0.2.1 a.org\n fallthrough\n}\n}',
+    { log, clock },
+  );
+  await askInside(traced, 'b.org.');
+  expect(lines.at(-1)).toMatch(/: no next plugin found\nError: no next plugin found\n +at /);
+});
+
+test('log knows no code of errors that nobody has written yet, as CoreDNS', async () => {
+  const { log, lines } = recordingLogger();
+  await using server = await startTestServer('. {\n log\n hosts {\n 192.0.2.1 a.org\n}\n}', {
+    log,
+    clock: testClock(),
+  });
+  await askInside(server, 'b.org.', 'A', { id: 5 });
+  expect(lines).toEqual([
+    'info: 10.240.0.1:40000 - 5 "A IN b.org. udp 0 false 512" NOERROR - 0 0s',
+  ]);
 });
 
 test('loadbalance gives every order about as often, CNAMEs first', async () => {

@@ -89,8 +89,11 @@ describe('on the wire', () => {
   });
 
   test('another EDNS version is BADVERS', async () => {
-    const reply = await ask(server, SVC1, 'A', edns(1400, { version: 1 }));
-    expect(reply).toMatchObject({ rcode: 16, edns: { version: 0 }, answers: [] });
+    const cookie = { code: 10, data: Buffer.from('12345678') };
+    const parts = { version: 1, dnssecOk: true, options: [cookie] };
+    const reply = await ask(server, SVC1, 'A', edns(1400, parts));
+    expect(reply).toMatchObject({ rcode: 16, answers: [], questions: [{ name: SVC1 }] });
+    expect(reply.edns).toEqual({ udpBytes: 0, version: 0, dnssecOk: false, options: [] });
   });
 
   test('RD and CD are copied, AD is not, RA is never set', async () => {

@@ -33,17 +33,22 @@ export const acl: PluginModule = {
   setup(directives, { zones, families, server }) {
     const rules = directives.map((directive) => ruleOf(directive, zones));
     const count = (kind: string, help: string): ((zone: string) => void) => {
-      const family = families.counter(`coredns_acl_${kind}_requests_total`, help, [
-        'server',
-        'zone',
-        'view',
-      ]);
+      const labels = ['server', 'zone', 'view'];
+      const family = families.counter(`coredns_acl_${kind}_requests_total`, help, labels);
       return (zone) => {
         family.of(server, zone, '').value += 1;
       };
     };
+    const allowed = families
+      .counter('coredns_acl_allowed_requests_total', 'Queries that were let through.', [
+        'server',
+        'view',
+      ])
+      .of(server, '');
     const counters = {
-      allow: count('allowed', 'Queries that were let through.'),
+      allow: () => {
+        allowed.value += 1;
+      },
       block: count('blocked', 'Queries that were refused.'),
       filter: count('filtered', 'Queries answered with nothing.'),
       drop: count('dropped', 'Queries left without a reply.'),
@@ -52,7 +57,10 @@ export const acl: PluginModule = {
   },
 };
 
-/** Lets queries through by who asks what (plugin/acl). The first policy that fits decides. */
+/**
+ * Lets queries through by who asks what (plugin/acl). The first policy that fits decides, `allow` too: rules
+ * after it are not looked at.
+ */
 class AclPlugin implements Plugin {
   readonly name = 'acl';
   readonly #rules: readonly AclRule[];
@@ -70,8 +78,9 @@ class AclPlugin implements Plugin {
     for (const { zones, policies } of this.#rules) {
       const zone = matchingZone(zones, request.name);
       if (zone === undefined) continue;
-      const action = policies.find((policy) => fits(policy, request))?.action ?? 'allow';
-      if (action === 'allow') continue;
+      const action = policies.find((policy) => fits(policy, request))?.action;
+      if (action === undefined) continue;
+      if (action === 'allow') break;
       this.#counters[action](zone);
       request.trace?.add({ plugin: this.name, what: `${action} by an acl rule for ${zone}` });
       return Promise.resolve(denied(request, action));

@@ -14,7 +14,7 @@ const plugin: Plugin = {
     if (request.question.type !== RecordType.ANY) return next(request);
     request.reuse.allow();
     const answer = resourceRecord(request.question.name, RecordType.HINFO, TTL_SECONDS, OBSOLETED);
-    const message = replyTo(request.message, { answers: [answer], authoritative: true });
+    const message = replyTo(request.message, { answers: [answer] });
     return Promise.resolve({ kind: 'reply', message, plugin: 'any' });
   },
 };

@@ -52,8 +52,6 @@ class AutopathPlugin implements Plugin {
   }
 
   async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
-    const { type } = request.question;
-    if (type !== RecordType.A && type !== RecordType.AAAA) return next(request);
     if (matchingZone(this.#zones, request.name) === undefined) return next(request);
     const domains = this.#searchPath(request);
     const [first] = domains ?? [];

@@ -1,5 +1,5 @@
 import { Opcode, Rcode, RecordType } from '../../message/codes.ts';
-import type { DnsMessage, ResourceRecord } from '../../message/message.ts';
+import type { DnsMessage } from '../../message/message.ts';
 
 /** What kind of reply it is, for keeping (coredns plugin/pkg/response). */
 export type ReplyClass =
@@ -27,21 +27,13 @@ export function classifyReply(message: DnsMessage): ReplyClass {
   return message.rcode === Rcode.SERVFAIL ? 'serverError' : 'other';
 }
 
-/** Without records there is nothing to say how long: dnsutil.MinimalDefaultTTL. */
-const NO_RECORDS_SECONDS = 5;
+/** When nothing says how long: dnsutil.MinimalDefaultTTL. */
+const SHORT_SECONDS = 5;
 const MAX_SECONDS = 3600;
 
-/** The least TTL of all records; the SOA's minimum counts in negative replies. */
+/** The least TTL of all records, the SOA's own included; what is neither an answer nor a denial is kept shortly. */
 export function minimalTtl(message: DnsMessage, replyClass: ReplyClass): number {
   const records = [...message.answers, ...message.authorities, ...message.additionals];
-  if (records.length === 0) return NO_RECORDS_SECONDS;
-  const negative = replyClass === 'nameError' || replyClass === 'noData';
-  return records.reduce(
-    (least, record) => Math.min(least, lifetimeOf(record, negative)),
-    MAX_SECONDS,
-  );
-}
-
-function lifetimeOf({ ttlSeconds, data }: ResourceRecord, negative: boolean): number {
-  return negative && data.kind === 'soa' ? Math.min(ttlSeconds, data.minimumSeconds) : ttlSeconds;
+  if (records.length === 0 || replyClass === 'delegation') return SHORT_SECONDS;
+  return records.reduce((least, { ttlSeconds }) => Math.min(least, ttlSeconds), MAX_SECONDS);
 }

@@ -40,7 +40,6 @@ class ChaosPlugin implements Plugin {
     const texts = this.#answerFor(name);
     if (texts === undefined) return next(request);
     const message: DnsMessage = replyTo(request.message, {
-      authoritative: true,
       answers: texts.map((text) => ({
         name: question.name,
         type: RecordType.TXT,

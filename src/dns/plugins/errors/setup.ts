@@ -1,12 +1,15 @@
 import type { Clock, Timer } from '../../../base/clock.ts';
+import { formatGoDuration } from '../../../base/go-duration.ts';
 import type { Logger } from '../../../base/log.ts';
 import { CorefileError } from '../../corefile/corefile-error.ts';
+import { goPattern } from '../../corefile/go-pattern.ts';
 import type { Directive } from '../../corefile/parse-corefile.ts';
 import { rcodeCode, typeName } from '../../message/codes.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
 import {
   durationArgument,
   expectThat,
+  noArguments,
   once,
   unknownOption,
   type PluginModule,
@@ -18,6 +21,8 @@ type Level = 'error' | 'warn' | 'info' | 'debug';
 interface Consolidation {
   readonly periodMs: number;
   readonly pattern: RegExp;
+  /** As it was written. */
+  readonly patternText: string;
   readonly level: Level;
   readonly showFirst: boolean;
 }
@@ -35,8 +40,15 @@ export const errors: PluginModule = {
     const directive = once(directives);
     const extra = directive.args.find(({ text }) => text !== 'stdout');
     expectThat(extra === undefined, directive.name, 'errors takes no arguments');
-    const consolidations = (directive.block ?? []).map(consolidationOf);
-    const plugin = new ErrorsPlugin(consolidations, clock, log);
+    const consolidations: Consolidation[] = [];
+    let stackTrace = false;
+    for (const option of directive.block ?? []) {
+      if (option.name.text === 'stacktrace') {
+        noArguments(option);
+        stackTrace = true;
+      } else consolidations.push(consolidationOf(option));
+    }
+    const plugin = new ErrorsPlugin({ consolidations, stackTrace }, clock, log);
     return {
       plugin,
       close() {
@@ -53,10 +65,16 @@ class ErrorsPlugin implements Plugin {
   readonly declaresReuse = true;
   readonly #log: Logger;
   readonly #counters: ConsolidatedCounter[];
+  readonly #stackTrace: boolean;
 
-  constructor(consolidations: readonly Consolidation[], clock: Clock, log: Logger) {
+  constructor(
+    options: { readonly consolidations: readonly Consolidation[]; readonly stackTrace: boolean },
+    clock: Clock,
+    log: Logger,
+  ) {
     this.#log = log;
-    this.#counters = consolidations.map(
+    this.#stackTrace = options.stackTrace;
+    this.#counters = options.consolidations.map(
       (consolidation) => new ConsolidatedCounter(consolidation, clock, log),
     );
   }
@@ -67,7 +85,9 @@ class ErrorsPlugin implements Plugin {
     if (error === undefined) return outcome;
     const text = error.message;
     const counter = this.#counters.find((candidate) => candidate.matches(text));
-    if (counter?.count() !== true) this.#log.error(lineFor(request, outcome, text));
+    if (counter?.count() === true) return outcome;
+    const line = lineFor(request, outcome, text);
+    this.#log.error(this.#stackTrace ? `${line}\n${error.stack ?? ''}` : line);
     return outcome;
   }
 
@@ -79,8 +99,7 @@ class ErrorsPlugin implements Plugin {
 /** `plugin/errors: RCODE name. TYPE: text`, as CoreDNS prints it. */
 function lineFor(request: DnsRequest, outcome: Outcome, text: string): string {
   const rcode = outcome.kind === 'rcode' ? outcome.rcode : rcodeCode('NOERROR');
-  const { name, type } = request.question;
-  return `plugin/errors: ${rcode} ${name} ${typeName(type)}: ${text}`;
+  return `plugin/errors: ${rcode} ${request.name} ${typeName(request.question.type)}: ${text}`;
 }
 
 class ConsolidatedCounter {
@@ -111,9 +130,9 @@ class ConsolidatedCounter {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#count === 0) return;
-    const { pattern, periodMs, level } = this.#rule;
+    const { patternText, periodMs, level } = this.#rule;
     this.#log[level](
-      `plugin/errors: ${this.#count} errors like '${pattern.source}' occurred in last ${periodMs / 1000}s`,
+      `plugin/errors: ${this.#count} errors like '${patternText}' occurred in last ${formatGoDuration(periodMs)}`,
     );
     this.#count = 0;
   }
@@ -121,7 +140,7 @@ class ConsolidatedCounter {
 
 function consolidationOf(option: Directive): Consolidation {
   const { name, args } = option;
-  if (name.text !== 'consolidate') unknownOption('errors', name, ['consolidate']);
+  if (name.text !== 'consolidate') unknownOption('errors', name, ['consolidate', 'stacktrace']);
   const [period, pattern, ...rest] = args;
   if (period === undefined || pattern === undefined)
     throw new CorefileError(name, 'consolidate needs a duration and a regular expression');
@@ -131,16 +150,9 @@ function consolidationOf(option: Directive): Consolidation {
     throw new CorefileError(name, `expected a level: ${Object.keys(LEVELS).join(', ')}`);
   return {
     periodMs: durationArgument(period, 'consolidate'),
-    pattern: patternOf(pattern),
+    pattern: goPattern(pattern),
+    patternText: pattern.text,
     level,
     showFirst: words.includes('show_first'),
   };
-}
-
-function patternOf(token: { text: string; file: string; line: number }): RegExp {
-  try {
-    return new RegExp(token.text);
-  } catch (error) {
-    throw new CorefileError(token, `'${token.text}' is not a regular expression`, { cause: error });
-  }
 }

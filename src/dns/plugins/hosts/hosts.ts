@@ -29,15 +29,19 @@ export class HostsPlugin implements Plugin {
     this.#options = options;
   }
 
-  /** Puts another table in force; returns how many entries it has. */
+  /** Puts another table in force; names outside the zones are left out. Returns how many entries there are, both ways. */
   replace(table: HostsTable): number {
+    const { zones, reverse } = this.#options;
     const byName = new Map<string, string[]>();
+    const byAddress = new Map<string, string[]>();
     let entries = 0;
     for (const [address, names] of table) {
-      entries += names.length;
-      for (const name of names) byName.set(name, [...(byName.get(name) ?? []), address]);
+      const own = names.filter((name) => matchingZone(zones, name) !== undefined);
+      entries += own.length * (reverse ? 2 : 1);
+      for (const name of own) byName.set(name, [...(byName.get(name) ?? []), address]);
+      if (reverse) byAddress.set(address, own);
     }
-    this.#byAddress = table;
+    this.#byAddress = byAddress;
     this.#byName = byName;
     this.#stamps.bump(ALL);
     return entries;
@@ -66,8 +70,8 @@ export class HostsPlugin implements Plugin {
       return Promise.resolve({ kind: 'reply', message, plugin: this.name });
     }
     const mayPass = matchingZone(this.#options.fallthrough?.zones ?? [], name) !== undefined;
-    // Reverse names of other zones were never this plugin's to answer.
-    if (mayPass || matchingZone(this.#options.zones, name) === undefined) return next(request);
+    // Addresses that are not in the file are somebody else's, with or without fallthrough.
+    if (mayPass || question.type === RecordType.PTR) return next(request);
     return Promise.resolve({ kind: 'rcode', rcode: Rcode.SERVFAIL });
   }
 
@@ -80,11 +84,10 @@ export class HostsPlugin implements Plugin {
       .map((address) => addressRecord(name, ttlSeconds, address));
   }
 
-  #names({ question }: DnsRequest, address: string): ResourceRecord[] {
-    if (!this.#options.reverse) return [];
+  #names({ name }: DnsRequest, address: string): ResourceRecord[] {
     const { ttlSeconds } = this.#options;
     return (this.#byAddress.get(address) ?? []).map((target) =>
-      nameRecord(question.name, RecordType.PTR, ttlSeconds, target),
+      nameRecord(name, RecordType.PTR, ttlSeconds, target),
     );
   }
 

@@ -53,12 +53,14 @@ export class ExternalLookup implements ExternalSource {
     const names = this.#view.services
       .all()
       .filter(({ external }) => external.includes(address))
+      .filter(({ namespace }) => this.#view.namespaceExposed(namespace))
       .map(({ name, namespace }) => joinName(`${name}.${namespace}`, zone));
     if (options.headless)
       for (const slice of this.#view.services.slicesWithIp(address))
-        for (const { ip, label } of slice.addresses)
-          if (ip === address)
-            names.push(joinName(`${label}.${slice.service}.${slice.namespace}`, zone));
+        if (this.#view.namespaceExposed(slice.namespace))
+          for (const { ip, label } of slice.addresses)
+            if (ip === address)
+              names.push(joinName(`${label}.${slice.service}.${slice.namespace}`, zone));
     return names.length === 0 ? undefined : names.map((name) => this.#record(name, name, 0));
   }
 

@@ -1,3 +1,4 @@
+import { parseIp } from '../../../base/ip.ts';
 import { soaRecord } from '../../backend/backend-reply.ts';
 import { RecordType } from '../../message/codes.ts';
 import {
@@ -45,7 +46,8 @@ function serviceRecords(lookup: Lookup, service: ServiceView, zone: string): Res
   const base = joinName(`${service.name}.${service.namespace}.svc`, zone);
   switch (service.kind) {
     case 'externalName':
-      if (service.externalName === '') return [];
+      // An address is no name to point at.
+      if (service.externalName === '' || parseIp(service.externalName) !== undefined) return [];
       return [nameRecord(base, RecordType.CNAME, ttlSeconds, fullyQualified(service.externalName))];
     case 'clusterIP':
       return [

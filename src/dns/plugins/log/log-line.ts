@@ -27,7 +27,7 @@ function valueOf(label: string, { request, outcome, durationMs }: LoggedQuery): 
     case 'type':
       return typeName(question.type);
     case 'name':
-      return question.name;
+      return request.name;
     case 'class':
       return className(question.class);
     case 'proto':
@@ -41,7 +41,8 @@ function valueOf(label: string, { request, outcome, durationMs }: LoggedQuery): 
     case 'local':
       return hostText(local.address);
     case 'rcode':
-      return rcodeName(outcome.kind === 'rcode' ? outcome.rcode : (reply?.rcode ?? Rcode.NOERROR));
+      // An error that nobody wrote yet is unknown here: CoreDNS logs `NOERROR - 0` for it.
+      return rcodeName(reply?.rcode ?? Rcode.NOERROR);
     case 'rsize':
       return reply === undefined ? '0' : String(uncompressedBytes(reply));
     case 'duration':

@@ -1,4 +1,5 @@
 import { CorefileError } from '../../corefile/corefile-error.ts';
+import type { Token } from '../../corefile/lexer.ts';
 import type { Directive } from '../../corefile/parse-corefile.ts';
 import { parseIp } from '../../../base/ip.ts';
 import { Rcode, RecordType } from '../../message/codes.ts';
@@ -19,6 +20,8 @@ interface TransferRule {
   /** Absent: anybody (`to *`). */
   readonly to?: ReadonlySet<string>;
 }
+
+const NO_SERIAL = new Error('IXFR without the SOA record the client has');
 
 /** Room for the TCP length and a last record below 64 KiB. */
 const MAX_BATCH_BYTES = 63_000;
@@ -47,15 +50,28 @@ class TransferPlugin implements Plugin {
     const { type } = request.question;
     if (type !== RecordType.AXFR && type !== RecordType.IXFR) return next(request);
     request.reuse.refuse();
-    const rule = this.#rules.find(({ zones }) => matchingZone(zones, request.name) !== undefined);
+    const refused: Outcome = { kind: 'rcode', rcode: Rcode.REFUSED };
+    if (request.peer.protocol !== 'tcp') return Promise.resolve(refused);
+    const rule = this.#ruleFor(request.name);
     if (rule === undefined) return next(request);
-    if (rule.to?.has(request.peer.address) === false || request.peer.protocol !== 'tcp')
-      return Promise.resolve({ kind: 'rcode', rcode: Rcode.REFUSED });
+    if (rule.to?.has(request.peer.address) === false) return Promise.resolve(refused);
+    const serial = type === RecordType.IXFR ? clientSerial(request) : 0;
+    if (serial === undefined)
+      return Promise.resolve({ kind: 'rcode', rcode: Rcode.SERVFAIL, error: NO_SERIAL });
     const records = this.#recordsOf(request.name);
     if (records === undefined) return next(request);
-    const isCurrent = type === RecordType.IXFR && clientSerial(request) === serialOf(records);
+    const isCurrent = serial !== 0 && serial === serialOf(records);
     const messages = batches(request, isCurrent ? records.slice(0, 1) : records);
     return Promise.resolve({ kind: 'transfer', messages, plugin: this.name });
+  }
+
+  /** The rule with the most specific zone; of equals the first. */
+  #ruleFor(name: string): TransferRule | undefined {
+    const zone = matchingZone(
+      this.#rules.flatMap(({ zones }) => zones),
+      name,
+    );
+    return this.#rules.find(({ zones }) => zone !== undefined && zones.includes(zone));
   }
 
   #recordsOf(zone: string): readonly ResourceRecord[] | undefined {
@@ -106,9 +122,15 @@ function ruleOf(directive: Directive, blockZones: readonly string[]): TransferRu
     return args;
   });
   if (to.length === 0) throw new CorefileError(directive.name, "transfer needs 'to ADDRESS...|*'");
-  for (const token of to)
-    if (token.text !== '*' && parseIp(token.text) === undefined)
-      throw new CorefileError(token, `to '${token.text}'; expected an address or *`);
   if (to.some(({ text }) => text === '*')) return { zones };
-  return { zones, to: new Set(to.map(({ text }) => text)) };
+  return { zones, to: new Set(to.map(clientAddress)) };
+}
+
+/** A port, where CoreDNS would send NOTIFY to, does not matter here. */
+function clientAddress(token: Token): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+)):\d+$/.exec(token.text) ?? [];
+  const address = bracketed ?? plain ?? token.text;
+  if (parseIp(address) === undefined)
+    throw new CorefileError(token, `to '${token.text}'; expected ADDRESS[:PORT] or *`);
+  return address;
 }
