@@ -274,11 +274,14 @@ function machinesOf(config: ClusterConfig): Machine[] {
   }));
 }
 
-/** What the kubelet puts on its node by itself. */
+/** What the kubelet puts on its node by itself; old manifests still select by the beta labels. */
 function nodeLabels(name: string): Record<string, string> {
+  const arch = process.arch === 'x64' ? 'amd64' : process.arch;
   return {
+    'beta.kubernetes.io/arch': arch,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': arch,
     'kubernetes.io/hostname': name,
     'kubernetes.io/os': 'linux',
-    'kubernetes.io/arch': process.arch === 'x64' ? 'amd64' : process.arch,
   };
 }

@@ -47,14 +47,14 @@ export function validateSelectorAndTemplate(object: TemplateOwner, errors: Field
     )
       errors.invalid('spec.selector', selector, 'empty selector is invalid for deployment');
   }
-  validateTemplate(template, errors);
   const labels = template?.metadata?.labels;
-  if (!matchesSelector(selector, labels ?? {}))
+  if (template !== undefined && !matchesSelector(selector, labels ?? {}))
     errors.invalid(
       'spec.template.metadata.labels',
       labels ?? null,
       '`selector` does not match template `labels`',
     );
+  validateTemplate(template, errors);
 }
 
 export function validateTemplate(template: PodTemplateSpec | undefined, errors: FieldErrors): void {

@@ -33,6 +33,13 @@ apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy whenDeleted:1:string whe
 apps.v1.StatefulSetSpec replicas:1:int32:p selector:2:meta.LabelSelector:p template:3:core.v1.PodTemplateSpec volumeClaimTemplates:4:core.v1.PersistentVolumeClaim:r serviceName:5:string podManagementPolicy:6:string updateStrategy:7:apps.v1.StatefulSetUpdateStrategy revisionHistoryLimit:8:int32:p minReadySeconds:9:int32 persistentVolumeClaimRetentionPolicy:10:apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy:p ordinals:11:apps.v1.StatefulSetOrdinals:p
 apps.v1.StatefulSetStatus observedGeneration:1:int64 replicas:2:int32 readyReplicas:3:int32 currentReplicas:4:int32 updatedReplicas:5:int32 currentRevision:6:string updateRevision:7:string collisionCount:9:int32:p conditions:10:apps.v1.StatefulSetCondition:r,merge=type,keys=type availableReplicas:11:int32
 apps.v1.StatefulSetUpdateStrategy type:1:string rollingUpdate:2:apps.v1.RollingUpdateStatefulSetStrategy:p
+authentication.v1.SelfSubjectReview metadata:1:meta.ObjectMeta
+authorization.v1.NonResourceAttributes path:1:string verb:2:string
+authorization.v1.ResourceAttributes namespace:1:string verb:2:string group:3:string version:4:string resource:5:string subresource:6:string name:7:string
+authorization.v1.SelfSubjectAccessReview metadata:1:meta.ObjectMeta spec:2:authorization.v1.SelfSubjectAccessReviewSpec
+authorization.v1.SelfSubjectAccessReviewSpec resourceAttributes:1:authorization.v1.ResourceAttributes:p nonResourceAttributes:2:authorization.v1.NonResourceAttributes:p
+authorization.v1.SelfSubjectRulesReview metadata:1:meta.ObjectMeta spec:2:authorization.v1.SelfSubjectRulesReviewSpec
+authorization.v1.SelfSubjectRulesReviewSpec namespace:1:string
 autoscaling.v1.Scale metadata:1:meta.ObjectMeta spec:2:autoscaling.v1.ScaleSpec status:3:autoscaling.v1.ScaleStatus
 autoscaling.v1.ScaleSpec replicas:1:int32
 autoscaling.v1.ScaleStatus replicas:1:int32 selector:2:string

@@ -36,6 +36,7 @@ import {
   type VerbContext,
   watchVerb,
 } from './resource-verbs.ts';
+import { selfReview } from './self-reviews.ts';
 import {
   bindingSubresource,
   evictionSubresource,
@@ -44,6 +45,7 @@ import {
   methodNotAllowed,
   scaleSubresource,
   statusSubresource,
+  streamRefusal,
 } from './subresources.ts';
 import { VERSION } from './version.ts';
 
@@ -156,6 +158,8 @@ export function createApiHandler(options: ApiHandlerOptions): ApiHandler {
   async function resource(request: ApiRequest, target: ResourcePath): Promise<ApiResponse> {
     if (target.apiVersion === 'v1' && target.resource === 'bindings' && target.name === undefined)
       return bindingSubresource(request, registry, target.namespace ?? '', undefined);
+    const review = await selfReview(request, target);
+    if (review !== undefined) return review;
     const served = findResource(target.apiVersion, target.resource);
     const empty = served === undefined ? emptyList(request.method, target) : undefined;
     if (empty !== undefined) return json(200, empty);
@@ -237,7 +241,7 @@ export function createApiHandler(options: ApiHandlerOptions): ApiHandler {
       default:
         if (name === 'status' && kind.hasStatus) return statusSubresource(context);
         if (name === 'scale' && kind.scale !== undefined) return scaleSubresource(context);
-        throw noSuchPath();
+        throw (kind.resource === 'pods' ? streamRefusal(name) : undefined) ?? noSuchPath();
     }
   }
 }

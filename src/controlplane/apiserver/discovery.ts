@@ -1,5 +1,6 @@
 import { formatApiVersion, type KindDefinition, type KindVersion } from '../../api/kind.ts';
 import { KINDS } from '../../api/kinds.ts';
+import { CREATE_ONLY, type CreateOnlyResource } from './create-only-resources.ts';
 
 const VERBS = [
   'create',
@@ -60,24 +61,6 @@ const SPECIAL: Readonly<Record<string, readonly Subresource[]>> = {
   namespaces: [{ name: 'finalize', verbs: ['update'] }],
 };
 
-/** The old way to bind a pod: a resource that can only be created, and is never stored. */
-const BINDINGS = {
-  plain: {
-    name: 'bindings',
-    singularName: 'binding',
-    namespaced: true,
-    kind: 'Binding',
-    verbs: ['create'],
-  },
-  aggregated: {
-    resource: 'bindings',
-    responseKind: { group: '', version: 'v1', kind: 'Binding' },
-    scope: 'Namespaced',
-    singularResource: 'binding',
-    verbs: ['create'],
-  },
-} as const;
-
 interface GroupVersions {
   readonly group: string;
   /** The preferred one first. */
@@ -87,16 +70,19 @@ interface GroupVersions {
 /** The groups, those with only legacy versions last so that short names go to the others. */
 function groups(): GroupVersions[] {
   const found = new Map<string, { versions: string[]; legacy: boolean }>();
-  for (const kind of KINDS)
-    for (const version of kind.versions) {
-      const entry = found.get(version.group) ?? { versions: [], legacy: true };
-      found.set(version.group, entry);
-      if (!entry.versions.includes(version.version)) entry.versions.push(version.version);
-      if (version.legacy !== true) entry.legacy = false;
-    }
+  const versions: readonly Pick<KindVersion, 'group' | 'version' | 'legacy'>[] = [
+    ...KINDS.flatMap((kind) => kind.versions),
+    ...CREATE_ONLY,
+  ];
+  for (const version of versions) {
+    const entry = found.get(version.group) ?? { versions: [], legacy: true };
+    found.set(version.group, entry);
+    if (!entry.versions.includes(version.version)) entry.versions.push(version.version);
+    if (version.legacy !== true) entry.legacy = false;
+  }
   return [...found]
     .toSorted(([, a], [, b]) => Number(a.legacy) - Number(b.legacy))
-    .map(([group, { versions }]) => ({ group, versions }));
+    .map(([group, entry]) => ({ group, versions: entry.versions }));
 }
 
 /** `/api`, `/api/v1`, `/apis`, `/apis/apps`, `/apis/apps/v1` …: what `kubectl get --raw /` lists. */
@@ -147,14 +133,21 @@ function groupEntry({ group, versions }: GroupVersions) {
 
 /** `/api/v1`, `/apis/apps/v1`; undefined when it is not served. */
 export function resourceList(apiVersion: string): unknown {
+  const createOnly = createOnlyIn(apiVersion);
   const served = servedIn(apiVersion);
-  if (served.length === 0) return undefined;
+  if (served.length === 0 && createOnly.length === 0) return undefined;
   return {
     kind: 'APIResourceList',
     apiVersion: 'v1',
     groupVersion: apiVersion,
     resources: [
-      ...(apiVersion === 'v1' ? [BINDINGS.plain] : []),
+      ...createOnly.map(({ resource, singular, namespaced, kind }) => ({
+        name: resource,
+        singularName: singular,
+        namespaced,
+        kind,
+        verbs: ['create'],
+      })),
       ...served.flatMap(([kind, version]) => plainResources(kind, version)),
     ],
   };
@@ -166,6 +159,10 @@ function servedIn(apiVersion: string): (readonly [KindDefinition, KindVersion])[
       .filter((version) => formatApiVersion(version) === apiVersion)
       .map((version) => [kind, version] as const),
   );
+}
+
+function createOnlyIn(apiVersion: string): readonly CreateOnlyResource[] {
+  return CREATE_ONLY.filter((resource) => formatApiVersion(resource) === apiVersion);
 }
 
 function plainResources(kind: KindDefinition, version: KindVersion): unknown[] {
@@ -225,13 +222,24 @@ export function aggregatedDiscovery(prefix: 'api' | 'apis', version: 'v2' | 'v2b
           version: name,
           freshness: 'Current',
           resources: [
-            ...(group === '' ? [BINDINGS.aggregated] : []),
+            ...createOnlyIn(formatApiVersion({ group, version: name })).map(aggregatedCreateOnly),
             ...servedIn(formatApiVersion({ group, version: name })).map(([kind, kindVersion]) =>
               aggregatedResource(kind, kindVersion),
             ),
           ],
         })),
       })),
+  };
+}
+
+function aggregatedCreateOnly(one: CreateOnlyResource): unknown {
+  const { group, version, kind } = one;
+  return {
+    resource: one.resource,
+    responseKind: { group, version, kind },
+    scope: one.namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: one.singular,
+    verbs: ['create'],
   };
 }
 

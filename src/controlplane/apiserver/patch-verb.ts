@@ -6,7 +6,7 @@ import { apiError, badRequest, isApiError } from '../../api/status-errors.ts';
 import type { ServedKind } from '../../api/kinds.ts';
 import type { KubeObject } from '../../api/types/meta.ts';
 import type { PatchType } from '../client/client.ts';
-import { applyPatch } from '../registry/patch.ts';
+import { applyPatch, unreadableOutcome } from '../registry/patch.ts';
 import type { ResourceRegistry } from '../registry/resource-registry.ts';
 import type { ApiRequest } from './http-messages.ts';
 import { inVersion } from './represent.ts';
@@ -45,18 +45,16 @@ export async function patchVerb(
   if (mediaType(request) === APPLY) return applyVerb(request, target, write);
   const { type, document } = await readPatch(request);
   const { registry, served, name, namespace } = target;
+  const message = served.version.message ?? served.kind.message;
+  let outcome: unknown;
   const object = await registry.update(
     name,
     namespace,
-    (current) =>
-      applyPatch(
-        served.kind,
-        inVersion(current, served),
-        type,
-        document,
-        served.version.message ?? served.kind.message,
-      ),
-    write.options,
+    (current) => {
+      outcome = applyPatch(served.kind, inVersion(current, served), type, document, message);
+      return outcome;
+    },
+    { ...write.options, unreadable: (why) => unreadableOutcome(type, document, outcome, why) },
   );
   return { object, created: false };
 }

@@ -4,6 +4,7 @@ import { findKind } from '../../api/kinds.ts';
 import { decodeProtobuf, readEnvelope } from '../../api/schema/protobuf.ts';
 import { ProtobufError } from '../../api/schema/protobuf-reader.ts';
 import { apiError, badRequest } from '../../api/status-errors.ts';
+import { CREATE_ONLY } from './create-only-resources.ts';
 import type { ApiRequest } from './http-messages.ts';
 
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
@@ -13,8 +14,8 @@ const MAX_ALIASES = 100;
 const OPTION_MESSAGES: Readonly<Record<string, string>> = {
   DeleteOptions: 'meta.DeleteOptions',
   Eviction: 'policy.v1.Eviction',
-  Binding: 'core.v1.Binding',
   Scale: 'autoscaling.v1.Scale',
+  ...Object.fromEntries(CREATE_ONLY.map(({ kind, message }) => [kind, message])),
 };
 
 /** Without parameters and in lower case; `undefined` for none, which clients mean as JSON. */

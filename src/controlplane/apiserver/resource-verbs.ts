@@ -5,7 +5,8 @@ import { apiError, badRequest, expired, isApiError } from '../../api/status-erro
 import type { KubeObject, Status } from '../../api/types/meta.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import type { DeleteRequest, ResourceRegistry, Selection } from '../registry/resource-registry.ts';
+import type { ResourceRegistry } from '../registry/resource-registry.ts';
+import type { DeleteRequest, Selection } from '../registry/write-options.ts';
 import { presentation } from './accept.ts';
 import { type ApiRequest, type ApiResponse, json } from './http-messages.ts';
 import type { ListPages } from './list-pages.ts';

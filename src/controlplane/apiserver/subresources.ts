@@ -1,5 +1,7 @@
+import type { ApiError } from '../../api/api-error.ts';
 import { cloneJson, isJsonObject, type JsonObject } from '../../api/json.ts';
 import { FieldErrors } from '../../api/field-errors.ts';
+import { type Scale, scaleKind } from '../../api/scale.ts';
 import { apiError, badRequest, invalid } from '../../api/status-errors.ts';
 import type { Namespace } from '../../api/types/core.ts';
 import type { KubeObject, Status } from '../../api/types/meta.ts';
@@ -40,7 +42,7 @@ export async function scaleSubresource(context: VerbContext): Promise<ApiRespons
   const { request, registry, target, served, clock } = context;
   const name = nameOf(target);
   const current = registry.get(name, target.namespace);
-  if (request.method === 'GET') return json(200, scaleOf(current, context));
+  if (request.method === 'GET') return scaleAnswer(current, context);
   if (request.method !== 'PUT' && request.method !== 'PATCH') throw methodNotAllowed();
   const put = request.method === 'PUT' ? await readObject(request) : undefined;
   const patch = put === undefined ? await readPatch(request) : undefined;
@@ -63,7 +65,12 @@ export async function scaleSubresource(context: VerbContext): Promise<ApiRespons
     },
     { ...write.options, version: undefined },
   );
-  return json(200, scaleOf(object, context));
+  return scaleAnswer(object, context);
+}
+
+function scaleAnswer(object: KubeObject, context: VerbContext): ApiResponse {
+  const served = { kind: scaleKind, version: scaleKind.versions[0] };
+  return json(200, representObject(scaleOf(object, context), served, representOptions(context)));
 }
 
 function withReplicas(live: KubeObject, wanted: unknown, context: VerbContext): KubeObject {
@@ -87,7 +94,7 @@ function withReplicas(live: KubeObject, wanted: unknown, context: VerbContext): 
   return draft;
 }
 
-function scaleOf(object: KubeObject, { served }: VerbContext): KubeObject & JsonObject {
+function scaleOf(object: KubeObject, { served }: VerbContext): Scale & JsonObject {
   const { scale } = served.kind;
   const {
     name = '',
@@ -155,6 +162,22 @@ export async function evictionSubresource(
     },
   );
   return json(201, success());
+}
+
+/** What kubectl calls the subresources that podwire has no streams for, and what to do instead. */
+const STREAMS: Readonly<Record<string, string>> = {
+  exec: 'kubectl exec; see "podwire node exec --help" for what can be run on a node',
+  attach: 'kubectl attach; "kubectl logs -f" follows what a container prints',
+  portforward: 'kubectl port-forward; pods and Services can be dialled at their own addresses',
+  ephemeralcontainers: 'kubectl debug; containers here are servers without a file system',
+};
+
+/** `pods/NAME/exec` and the like; undefined for any other subresource. */
+export function streamRefusal(subresource: string): ApiError | undefined {
+  const what = STREAMS[subresource];
+  return what === undefined
+    ? undefined
+    : apiError(501, 'NotImplemented', `podwire does not serve ${what}`);
 }
 
 /** `namespaces/NAME/finalize`: what is left of spec.finalizers. */

@@ -3,7 +3,8 @@ import { formatApiVersion } from '../../api/kind.ts';
 import type { ServedKind } from '../../api/kinds.ts';
 import type { KubeObject } from '../../api/types/meta.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { ResourceRegistry, Selection } from '../registry/resource-registry.ts';
+import type { ResourceRegistry } from '../registry/resource-registry.ts';
+import type { Selection } from '../registry/write-options.ts';
 import { inVersion, representObject, type RepresentOptions } from './represent.ts';
 
 export interface WatchRequest {

@@ -5,7 +5,7 @@ import { messageSchema } from '../../api/schema/schema.ts';
 import { apiError, badRequest } from '../../api/status-errors.ts';
 import type { KubeObject } from '../../api/types/meta.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { FieldValidation, UpdateOptions } from '../registry/resource-registry.ts';
+import type { FieldValidation, UpdateOptions } from '../registry/write-options.ts';
 import type { ApiRequest } from './http-messages.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
 

@@ -1,6 +1,6 @@
 import { FieldErrors } from '../../api/field-errors.ts';
 import { matchesFields, parseFieldSelector } from '../../api/field-selector.ts';
-import { cloneJson, equalJson, isJsonObject, type JsonObject } from '../../api/json.ts';
+import { equalJson, type JsonObject } from '../../api/json.ts';
 import {
   formatApiVersion,
   groupKind,
@@ -9,8 +9,6 @@ import {
   type KindVersion,
 } from '../../api/kind.ts';
 import { matchesLabels, parseLabelSelector } from '../../api/label-selector.ts';
-import { decodeObject, DecodeError } from '../../api/schema/decode.ts';
-import { messageSchema } from '../../api/schema/schema.ts';
 import {
   alreadyExists,
   badRequest,
@@ -27,6 +25,8 @@ import type { Random } from '../../base/random.ts';
 import { AllocationTransaction } from '../../ipam/allocation-transaction.ts';
 import { revisionOf, type Store, type StoreKey } from '../store/store.ts';
 import type { Admission } from './admission.ts';
+import { decodeInput } from './decode-input.ts';
+import { isFinished, markDeleted } from './deletion.ts';
 import {
   carryOverSystemFields,
   clearSystemFields,
@@ -35,12 +35,14 @@ import {
   validateObjectMeta,
   validateObjectMetaUpdate,
 } from './object-meta.ts';
+import { copyStatus, specOf, withStatusOf } from './object-parts.ts';
 import {
   type BookmarkEvent,
   type BookmarkOptions,
   type ObjectEvent,
   watchStream,
 } from './watch-stream.ts';
+import type { DeleteRequest, Selection, UpdateOptions, WriteOptions } from './write-options.ts';
 import { formatTimestamp } from '../../base/timestamp.ts';
 
 export interface RegistryContext {
@@ -50,49 +52,6 @@ export interface RegistryContext {
   /** Events a slow watcher may be behind. */
   readonly watchBacklog: number;
 }
-
-export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
-
-export interface WriteOptions {
-  /** The version the client speaks; the storage version where absent. */
-  readonly version?: KindVersion | undefined;
-  /** Validate and allocate, then store nothing. */
-  readonly dryRun?: boolean | undefined;
-  /** What happens to fields the kind does not have. Default Ignore. */
-  readonly fieldValidation?: FieldValidation | undefined;
-  /** Told about every dropped field when `fieldValidation` is Warn. */
-  readonly onWarning?: ((text: string) => void) | undefined;
-  /** Runs on what is about to be stored, for managedFields. `old` is undefined on create. */
-  readonly beforeStore?: ((draft: KubeObject, old: KubeObject | undefined) => void) | undefined;
-}
-
-export interface UpdateOptions extends WriteOptions {
-  /** `status` replaces the status alone; anything else goes to the rest of the object. */
-  readonly subresource?: 'status' | undefined;
-  /** The write comes from the server itself (binding): the rules for users do not apply. */
-  readonly trusted?: boolean | undefined;
-}
-
-export interface DeleteRequest {
-  readonly gracePeriodSeconds?: number | undefined;
-  readonly propagationPolicy?: string | undefined;
-  readonly preconditions?:
-    | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
-    | undefined;
-  readonly dryRun?: boolean | undefined;
-}
-
-export interface Selection {
-  readonly namespace?: string | undefined;
-  readonly labelSelector?: string | undefined;
-  readonly fieldSelector?: string | undefined;
-}
-
-/** metav1.FinalizerOrphanDependents and FinalizerDeleteDependents. */
-const PROPAGATION_FINALIZERS: Readonly<Record<string, string>> = {
-  Orphan: 'orphan',
-  Foreground: 'foregroundDeletion',
-};
 
 /** How often a generated name may collide (KEP-4420). */
 const MAX_NAME_ATTEMPTS = 8;
@@ -309,7 +268,7 @@ export class ResourceRegistry {
       this.#checkPreconditions(current, request.preconditions ?? {});
       const why = this.kind.undeletable?.(current);
       if (why !== undefined) throw forbidden(groupResource(this.kind), name, why);
-      const marked = this.#markDeleted(current, request);
+      const marked = markDeleted(current, request, this.kind, this.#context.clock.wallNow());
       const gone = isFinished(marked, this.kind);
       if (!gone && equalJson(marked, current)) return { object: current, gone: false };
       if (request.dryRun === true) return { object: marked, gone };
@@ -324,62 +283,9 @@ export class ResourceRegistry {
     }
   }
 
-  /** rest.BeforeDelete: when the object will be gone, and what has to happen before. */
-  #markDeleted(current: KubeObject, request: DeleteRequest): KubeObject {
-    const marked = cloneJson(current);
-    const { metadata } = marked;
-    const wanted = request.gracePeriodSeconds ?? this.kind.gracePeriodSeconds?.(current) ?? 0;
-    const possible = (this.kind.gracePeriodSeconds?.(current) ?? 0) === 0 ? 0 : wanted;
-    const grace = Math.max(0, Math.min(possible, metadata.deletionGracePeriodSeconds ?? possible));
-    if (
-      metadata.deletionTimestamp === undefined ||
-      grace < (metadata.deletionGracePeriodSeconds ?? 0)
-    ) {
-      metadata.deletionTimestamp = formatTimestamp(this.#context.clock.wallNow() + grace * 1000);
-      metadata.deletionGracePeriodSeconds = grace;
-      if (this.kind.hasGeneration && current.metadata.deletionTimestamp === undefined)
-        metadata.generation = (metadata.generation ?? 0) + 1;
-    }
-    const finalizer = PROPAGATION_FINALIZERS[request.propagationPolicy ?? ''];
-    const others = (metadata.finalizers ?? []).filter(
-      (name) => request.propagationPolicy === undefined || !isPropagationFinalizer(name),
-    );
-    metadata.finalizers = finalizer === undefined ? others : [...others, finalizer];
-    if (metadata.finalizers.length === 0) delete metadata.finalizers;
-    this.kind.markDeleted?.(marked);
-    return marked;
-  }
-
-  /** From a client's JSON to a storage-version draft that may be changed freely. */
+  /** As {@link decodeInput}, for this kind. */
   decode(input: unknown, options: WriteOptions = {}): KubeObject {
-    const version = options.version ?? this.kind.versions[0];
-    const apiVersion = formatApiVersion(version);
-    if (!isJsonObject(input)) throw badRequest('the request body must be a JSON object');
-    const { kind } = this.kind;
-    try {
-      const decoded = decodeObject(messageSchema(version.message ?? this.kind.message), input);
-      this.#reportUnknownFields(decoded.unknownFields, apiVersion, options);
-      version.toStorage?.(decoded.object);
-      const object = decoded.object as JsonObject & KubeObject;
-      object.apiVersion = formatApiVersion(this.kind.versions[0]);
-      object.kind = kind;
-      return object;
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      throw badRequest(
-        `${kind} in version "${version.version}" cannot be handled as a ${kind}: ${error.message}`,
-      );
-    }
-  }
-
-  #reportUnknownFields(fields: readonly string[], apiVersion: string, options: WriteOptions): void {
-    if (fields.length === 0) return;
-    const texts = fields.map((field) => `unknown field "${field}"`);
-    if (options.fieldValidation === 'Strict')
-      throw badRequest(
-        `${this.kind.kind} in version "${apiVersion.split('/').at(-1)}" cannot be handled as a ${this.kind.kind}: strict decoding error: ${texts.join(', ')}`,
-      );
-    if (options.fieldValidation === 'Warn') for (const text of texts) options.onWarning?.(text);
+    return decodeInput(this.kind, input, options);
   }
 
   #writtenIn(options: WriteOptions): string {
@@ -425,49 +331,4 @@ export class ResourceRegistry {
   #keyOf(object: KubeObject): StoreKey {
     return this.#key(object.metadata.name ?? '', object.metadata.namespace);
   }
-}
-
-function isPropagationFinalizer(name: string): boolean {
-  return Object.values(PROPAGATION_FINALIZERS).includes(name);
-}
-
-/** A deleted object leaves when nobody waits for it any more. */
-function isFinished(object: KubeObject, kind: KindDefinition): boolean {
-  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
-  return (
-    deletionTimestamp !== undefined &&
-    finalizers.length === 0 &&
-    deletionGracePeriodSeconds === 0 &&
-    kind.blocksDeletion?.(object) !== true
-  );
-}
-
-function statusOf(object: KubeObject): unknown {
-  return 'status' in object ? object.status : undefined;
-}
-
-function copyStatus(target: KubeObject, from: KubeObject): void {
-  const status = statusOf(from);
-  if (status === undefined) delete (target as { status?: unknown }).status;
-  else (target as { status?: unknown }).status = cloneJson(status);
-}
-
-function withStatusOf(current: KubeObject, input: KubeObject): KubeObject {
-  const next = cloneJson(current);
-  (next as { status?: unknown }).status = statusOf(input) ?? {};
-  if (input.metadata.managedFields !== undefined)
-    next.metadata.managedFields = input.metadata.managedFields;
-  return next;
-}
-
-/** Everything but metadata and status. */
-function specOf(object: KubeObject): object {
-  const {
-    metadata: _metadata,
-    status: _status,
-    ...spec
-  } = object as KubeObject & {
-    status?: unknown;
-  };
-  return spec;
 }

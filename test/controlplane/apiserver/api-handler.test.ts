@@ -408,5 +408,15 @@ describe('pods', () => {
       spec: { replicas: 3 },
       status: { selector: 'app=gen' },
     });
+    const table = await api.call('GET', url, { accept: TABLE });
+    expect(table.body).toMatchObject({
+      columnDefinitions: [
+        { name: 'Name' },
+        { name: 'Desired' },
+        { name: 'Available' },
+        { name: 'Age' },
+      ],
+      rows: [{ cells: ['gen', 3, 0, expect.any(String)] }],
+    });
   });
 });
