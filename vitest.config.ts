@@ -1,5 +1,8 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
+/** Against hanging only: nothing that passes takes so long, however busy the machine is. */
+const GUARDS = { testTimeout: 180_000, hookTimeout: 180_000 } as const;
+
 const setupFiles = ['test/setup/leaks.ts'];
 
 // Real sockets on fixed addresses, child processes and namespaces live in test/e2e, one file at a time;
@@ -13,7 +16,7 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
           setupFiles,
-          testTimeout: 20_000,
+          ...GUARDS,
         },
       },
       {
@@ -23,8 +26,7 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           setupFiles,
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...GUARDS,
         },
       },
     ],

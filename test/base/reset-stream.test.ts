@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { resetStream } from '../../src/base/reset-stream.ts';
-import { dial, ending, startServer, until } from '../support/tcp.ts';
+import { dial, ending, startServer } from '../support/tcp.ts';
+import { until } from '../support/until.ts';
 
 async function pair(): Promise<{ near: Socket; far: Socket } & AsyncDisposable> {
   const server = await startServer();

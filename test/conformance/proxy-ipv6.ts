@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { EndpointSlice } from '../../src/api/types/discovery.ts';
 import { endpoint, slice } from '../services/objects.ts';
-import { ending, readAll, until } from '../support/tcp.ts';
+import { ending, readAll } from '../support/tcp.ts';
+import { until } from '../support/until.ts';
 import {
   backendsMet,
   BACKEND_PORT,
@@ -9,7 +10,7 @@ import {
   type ClusterSetting,
   greet,
   IPV6_ENDPOINTS,
-  meet,
+  expectMet,
   NODE_A,
   startCluster,
   UdpClient,
@@ -50,7 +51,7 @@ export function proxyIpv6Conformance(
     expect(await backendsMet(30, VIP6, LOCALHOST)).toEqual(IPV6_ENDPOINTS.map(name));
     expect((await visit(VIP6, LOCALHOST)).client).toBe(LOCALHOST);
     await cluster.apply(...slices('TCP'));
-    expect(await meet(VIP6, LOCALHOST)).toBe(relays ? 'fin' : 'ECONNREFUSED');
+    await expectMet(VIP6, relays ? 'fin' : 'ECONNREFUSED', LOCALHOST);
     expect(cluster.problems).toEqual([]);
   });
 
@@ -112,10 +113,7 @@ export function proxyIpv6Conformance(
       expect(await client.ask(VIP6)).toBe(`${name(FIRST)} ${LOCALHOST}`);
     await cluster.apply(...slices('UDP', SECOND));
     // A relay's sockets end by silence only.
-    await until(
-      () => !relays || [...(cluster.proxiers[0]?.udpFlows ?? [])].length === 0,
-      10_000_000,
-    );
+    await until(() => !relays || [...(cluster.proxiers[0]?.udpFlows ?? [])].length === 0);
     expect(await client.ask(VIP6)).toBe(`${name(SECOND)} ${LOCALHOST}`);
   });
 }

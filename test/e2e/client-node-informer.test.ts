@@ -72,7 +72,7 @@ class Follower implements AsyncDisposable {
       [...new Set([...present.keys(), ...this.objects.keys()])].filter(
         (name) => present.get(name) !== this.objects.get(name),
       );
-    for (let attempt = 0; attempt < 200 && differences().length > 0; attempt += 1)
+    for (let attempt = 0; attempt < 2_400 && differences().length > 0; attempt += 1)
       await new Promise((settle) => setTimeout(settle, 50));
     return differences();
   }
@@ -84,7 +84,7 @@ class Follower implements AsyncDisposable {
 }
 
 test('in step through 10,000 changes, a forced 410 and a restart', {
-  timeout: 180_000,
+  timeout: 400_000,
 }, async () => {
   const args = ['--data-dir', join(folder, 'data')];
   const churn = new Churn(seededRandom('client-node'));

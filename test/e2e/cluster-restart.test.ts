@@ -9,7 +9,7 @@ import type { EndpointSlice } from '../../src/api/types/discovery.ts';
 import { cidrContains, parseCidr, parseIp } from '../../src/base/ip.ts';
 import { ApiClient } from './support/api-client.ts';
 import { OWN_PLAN } from './support/api-cluster.ts';
-import { freePort } from './support/free-port.ts';
+import { freePort } from '../support/free-port.ts';
 import { curl, has, RunningUp } from './support/podwire.ts';
 
 const MANIFEST = `

@@ -68,7 +68,7 @@ describe.skipIf(!has('dnsperf') || !has('dig') || !mayBindDnsPort)(
       const runs = ['udp', 'tcp'].map((mode) =>
         finished(
           'dnsperf',
-          `-s ${DNS_ADDRESS} -m ${mode} -d ${folder}/queries -l ${seconds} -c 8 -Q 500 -q 50`.split(
+          `-s ${DNS_ADDRESS} -m ${mode} -d ${folder}/queries -l ${seconds} -c 8 -Q 500 -q 50 -t 60`.split(
             ' ',
           ),
         ),
@@ -89,7 +89,7 @@ describe.skipIf(!has('dnsperf') || !has('dig') || !mayBindDnsPort)(
     };
 
     const nothingLost = expect.stringMatching(
-      /completed:\s+6000 \(100.00%\)\n\s*Queries lost:\s+0 /,
+      /completed:\s+\d{3,} \(100.00%\)\n\s*Queries lost:\s+0 /,
     );
 
     test.each(['ipvs', 'nftables'])('%s: a rolling restart loses no query', async (mode) => {

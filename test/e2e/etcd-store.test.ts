@@ -7,7 +7,7 @@ import { EtcdStore } from '../../src/controlplane/store/etcd-store.ts';
 import { configMap, storeConformance } from '../controlplane/store/store-conformance.ts';
 import { debianProgram } from './debian-program.ts';
 import { RunningEtcd } from './support/etcd.ts';
-import { freePort } from './support/free-port.ts';
+import { freePort } from '../support/free-port.ts';
 
 const etcd = debianProgram('etcd-server', 'usr/bin/etcd');
 const etcdctl = debianProgram('etcd-client', 'usr/bin/etcdctl');

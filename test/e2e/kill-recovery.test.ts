@@ -31,7 +31,7 @@ async function expectNewer(server: RunningApiServer, burst: WriteBurst): Promise
 async function untilWrites(server: RunningApiServer): Promise<void> {
   const answers: number[] = [];
   while (answers.at(-1) !== 201) {
-    expect(answers.length).toBeLessThan(200);
+    expect(answers.length).toBeLessThan(2_000);
     answers.push((await server.api.ask('POST', '/api/v1/namespaces', NAMESPACE)).code);
     await new Promise((settle) => setTimeout(settle, 50));
   }
@@ -53,14 +53,14 @@ async function killAgainAndAgain(args: readonly string[]): Promise<WriteBurst> {
 }
 
 describe('kill -9 of the control plane', () => {
-  test('with --data-dir', { timeout: 120_000 }, async () => {
+  test('with --data-dir', { timeout: 300_000 }, async () => {
     const burst = await killAgainAndAgain(['--data-dir', join(folder, 'data')]);
     expect(burst.acknowledged).toBeGreaterThan(ROUNDS * 50);
   });
 
   test.skipIf(etcd === undefined)(
     'with --etcd (skipped where Debian has no etcd-server)',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async () => {
       await using store = await RunningEtcd.start(etcd ?? '');
       const burst = await killAgainAndAgain(['--etcd', store.endpoint]);
@@ -71,7 +71,7 @@ describe('kill -9 of the control plane', () => {
 
 test.skipIf(etcd === undefined)(
   'kill -9 of etcd: the control plane goes on where it was once etcd is back',
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async () => {
     await using store = await RunningEtcd.start(etcd ?? '');
     await using server = await RunningApiServer.start(folder, ['--etcd', store.endpoint]);

@@ -43,7 +43,7 @@ const scripts = readdirSync(SCRIPTS).filter((name) => name.endsWith('.txt'));
 describe.each(KUBECTLS)('kubectl $version', (program) => {
   test.skipIf(program.path === undefined).each(scripts)(
     '%s',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async (name) => {
       const { printed, expected } = await playScript(name, program);
       expect(printed).toEqual(expected);

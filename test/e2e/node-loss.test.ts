@@ -41,8 +41,8 @@ const QUICK = [
   ['--default-unreachable-toleration-seconds', '1'],
   ['--default-not-ready-toleration-seconds', '1'],
 ].flat();
-/** A busy machine's share of every bound below. */
-const SLACK_MS = 4_000;
+/** A busy machine's share of every bound below; with the default times all of them would be missed all the same. */
+const SLACK_MS = 25_000;
 
 test('its pods leave endpoints, DNS and proxies, and come up elsewhere', async () => {
   await using cluster = await ApiCluster.start(MANIFEST, ...QUICK);

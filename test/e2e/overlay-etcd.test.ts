@@ -1,8 +1,6 @@
 // Subnet leases in a real etcd (Debian's etcd-server): the store itself, and a cluster whose nodes take theirs from it.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,6 +8,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { EtcdLeaseKv } from '../../src/node/etcd-lease-kv.ts';
 import type { KvEvent } from '../../src/overlay/lease-kv.ts';
 import { debianProgram } from './debian-program.ts';
+import { RunningEtcd } from './support/etcd.ts';
 import { curl, RunningUp, runPodwire } from './support/podwire.ts';
 
 const etcd = debianProgram('etcd-server', 'usr/bin/etcd');
@@ -20,19 +19,10 @@ const NETWORKS = [
   ['--dns-listen', '127.0.0.1:21054', '--api-listen', '127.0.0.1:26444'],
 ].flat();
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
 describe.skipIf(etcd === undefined || etcdctl === undefined)(
   'leases in etcd (skipped where Debian has no etcd)',
   () => {
-    let child: ChildProcess;
+    let store: RunningEtcd;
     let folder = '';
     let endpoint = '';
 
@@ -44,32 +34,12 @@ describe.skipIf(etcd === undefined || etcdctl === undefined)(
 
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'podwire-leases-'));
-      const [client, peer] = [await freePort(), await freePort()];
-      endpoint = `http://127.0.0.1:${client}`;
-      const args = [
-        ['--data-dir', join(folder, 'etcd'), '--log-level', 'error'],
-        ['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
-        ['--listen-peer-urls', `http://127.0.0.1:${peer}`],
-        ['--initial-advertise-peer-urls', `http://127.0.0.1:${peer}`],
-        ['--initial-cluster', `default=http://127.0.0.1:${peer}`],
-      ].flat();
-      const env = { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch };
-      child = spawn(etcd ?? '', args, { stdio: 'ignore', env });
-      const kv = new EtcdLeaseKv([endpoint], systemClock);
-      for (let tried = 0; tried < 100; tried += 1) {
-        try {
-          await kv.list('/');
-          break;
-        } catch {
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      }
-      await kv[Symbol.asyncDispose]();
+      store = await RunningEtcd.start(etcd ?? '');
+      ({ endpoint } = store);
     });
 
     afterAll(async () => {
-      child.kill();
-      await once(child, 'exit');
+      await store[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true });
     });
 

@@ -41,7 +41,7 @@ test('stopping sends SIGTERM first', async () => {
       onEnd: () => undefined,
     }),
   );
-  await handle.stop(10_000);
+  await handle.stop(60_000);
   expect(await handle.exited).toMatchObject({ exitCode: 0 });
   expect(spec.output.lines.at(-1)?.text).toBe('bye');
 });
@@ -60,12 +60,13 @@ test('what ignores SIGTERM is killed, with everything it started', async () => {
   );
   await handle.stop(50);
   expect(await handle.exited).toEqual({ exitCode: 137, signal: 9, reason: 'Error' });
-  expect(isAlive(grandchild)).toBe(false);
+  // Killed at the same moment, but the system may be a moment later in ending it.
+  await expect.poll(() => isAlive(grandchild), { timeout: 60_000 }).toBe(false);
 });
 
 test('exec runs beside it and is cut off at its timeout', async () => {
   const handle = await runtime.start(containerSpec({ command: ['sleep', '1000'], env }));
-  expect(await handle.exec?.(['sh', '-c', 'echo ok; exit 7'], 5_000)).toEqual({
+  expect(await handle.exec?.(['sh', '-c', 'echo ok; exit 7'], 60_000)).toEqual({
     exitCode: 7,
     output: 'ok\n',
   });

@@ -201,7 +201,7 @@ describe.skipIf(!has('curl'))('curl', () => {
 test.skipIf(!has('dig'))('dig through a Service over UDP', async () => {
   const server = cluster.clusterIP('names', 'kube-system');
   for (const from of [STRANGER, addressOf('on-1'), addressOf('on-2')]) {
-    const args = ['-b', from, `@${server}`, '-p', '10053', '+short', '+tries=1'];
+    const args = ['-b', from, `@${server}`, '-p', '10053', '+short', '+tries=1', '+time=30'];
     const { stdout } = await finished('dig', [...args, 'web.default.svc.cluster.local']);
     expect(stdout.trim()).toBe(cluster.clusterIP('web'));
   }
@@ -237,7 +237,7 @@ test('an upgraded connection survives 1,000 changes of endpoints elsewhere', asy
   expect(echoed.split('\n').slice(0, -1)).toEqual(
     Array.from({ length: 10 }, (_, index) => `still here after ${(index + 1) * 100}`),
   );
-}, 120_000);
+}, 300_000);
 
 test('a taken node port is an Event on its Service, and is had once it is free', async () => {
   const squatter = createServer();
@@ -262,7 +262,7 @@ test('a taken node port is an Event on its Service, and is had once it is free',
   squatter.close();
   expect(await eventOf('late', 'Listening')).toMatchObject({ type: 'Normal' });
   expect(await curl(`http://${nodeAddress('node-2')}:${TAKEN_NODE_PORT}/hostname`)).toMatch(/^on-/);
-}, 60_000);
+});
 
 interface SeenEvent {
   readonly reason: string;

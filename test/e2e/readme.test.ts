@@ -32,7 +32,7 @@ function withoutChance(line: string): string {
     .replaceAll(/\b127\.96\.\d+\.\d+\b/g, 'CLUSTER-IP')
     .replaceAll(/\b127\.244\.\d+\.\d+\b/g, 'POD-IP')
     .replaceAll(/\bnode-\d\b/g, 'NODE')
-    .replaceAll(/<none>\s+\d+s/g, '<none> AGE')
+    .replaceAll(/<none>\s+(?:\d+[hms])+/g, '<none> AGE')
     .replaceAll(/\s+/g, ' ')
     .replace(/^(NODE 127\.18\S+ \S+) \d+ ?$/, '$1 PODS')
     .trim();

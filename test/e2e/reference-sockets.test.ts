@@ -10,6 +10,7 @@ import {
   encounter,
   NODE_A,
   NODE_B,
+  patienceMs,
   POD_OF_A,
   POD_OF_B,
   startCluster,
@@ -112,8 +113,8 @@ describe.each(['iptables', 'nftables', 'ipvs', 'userspace'] as const)('%s mode',
           const node = proxier === second ? NODE_B : NODE_A;
           const problems: string[] = [];
           for (let attempt = 0; attempt < TRIES; attempt += 1) {
-            const patienceMs = said.verdict === 'drop' ? 200 : 5000;
-            const met = await encounter(to, from, patienceMs);
+            const expected = said.verdict === 'drop' ? 'silence' : 'an answer';
+            const met = await encounter(to, from, patienceMs(expected));
             const problem = difference(said, met, from, node, mode);
             if (problem !== undefined)
               problems.push(`${state}: ${from} to ${to.address}:${to.port}: ${problem}`);

@@ -63,7 +63,7 @@ async function untilAllRun(cluster: ApiCluster, image: string): Promise<void> {
 }
 
 describe.each(MODES)('%s', (mode) => {
-  test('a rolling update and its undo lose no request', { timeout: 90_000 }, async () => {
+  test('a rolling update and its undo lose no request', { timeout: 300_000 }, async () => {
     await using cluster = await ApiCluster.start(MANIFEST, '--nodes', '3', '--proxy-mode', mode);
     const { spec } = await cluster.service('web');
     const urls = [`http://${spec.clusterIP}/`, `http://127.0.0.1:${spec.ports?.[0]?.nodePort}/`];

@@ -150,7 +150,7 @@ test('process pods end also where podwire is killed', async () => {
   expect(sleeper).toBeDefined();
   await cluster.stop('SIGKILL');
   up = undefined;
-  await expect.poll(() => isRunning(sleeper ?? 0), { timeout: 5_000 }).toBe(false);
+  await expect.poll(() => isRunning(sleeper ?? 0), { timeout: 60_000 }).toBe(false);
 });
 
 const ENDLESS = `

@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { Agent, createServer as createHttpServer, get, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -12,6 +11,8 @@ import { OverlayNode } from '../../src/overlay/overlay-node.ts';
 import type { OverlayNodeOptions } from '../../src/overlay/overlay-options.ts';
 import { renderFdb, renderNeighbours, renderRoutes } from '../../src/overlay/render-tables.ts';
 import { cidr, ip } from '../ipam/addresses.ts';
+import { freePort } from '../support/free-port.ts';
+import { until } from '../support/until.ts';
 import { netConf } from './leases.ts';
 
 let lifetime: Lifetime;
@@ -25,11 +26,7 @@ beforeEach(async () => {
   lifetime = new Lifetime('test');
   dials = [];
   servers = new Map();
-  const probe = createSocket('udp4');
-  probe.bind(0, '127.0.0.1');
-  await once(probe, 'listening');
-  ({ port } = probe.address());
-  probe.close();
+  port = await freePort();
 });
 
 afterEach(() => lifetime[Symbol.asyncDispose]());
@@ -443,13 +440,6 @@ function renderMac(node: OverlayNode, number: number): string {
     .toString(16)
     .padStart(12, '0')
     .replaceAll(/(..)(?!$)/g, '$1:');
-}
-
-/** Loop turns until something has happened. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 100_000 && !condition(); turn += 1)
-    await new Promise((resolve) => setImmediate(resolve));
-  expect(condition()).toBe(true);
 }
 
 /** False when the stream has not taken the chunk after many loop turns. */

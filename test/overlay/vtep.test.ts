@@ -6,6 +6,7 @@ import { Lifetime } from '../../src/base/lifetime.ts';
 import { type LinkHook, Vtep, type VtepOptions } from '../../src/overlay/vtep.ts';
 import { encodeEthernet } from '../../src/wire/ethernet.ts';
 import { ip } from '../ipam/addresses.ts';
+import { until } from '../support/until.ts';
 
 const MAC_A = 0x0200_0000_000a;
 const MAC_B = 0x0200_0000_000b;
@@ -67,13 +68,6 @@ async function sendRaw(vtep: Vtep, from: string, hex: string): Promise<void> {
   });
   socket.close();
   await once(socket, 'close');
-}
-
-/** Loop turns until something has been counted. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 10_000 && !condition(); turn += 1)
-    await new Promise((resolve) => setImmediate(resolve));
-  expect(condition()).toBe(true);
 }
 
 describe('Vtep', () => {

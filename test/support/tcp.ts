@@ -108,12 +108,3 @@ export async function readBytes(socket: Socket, length: number): Promise<Buffer>
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
-
-/** Waits, one event-loop turn at a time, until `condition` holds; fails after `limit` turns. */
-export async function until(condition: () => boolean, limit = 200_000): Promise<void> {
-  for (let turn = 0; turn < limit; turn += 1) {
-    if (condition()) return;
-    await turns(1);
-  }
-  throw new Error('the condition did not come true');
-}

@@ -1,15 +1,8 @@
 // How both directions end: half-close, resets, kills, drains.
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import {
-  dial,
-  echoBack,
-  ending,
-  readAll,
-  readBytes,
-  startServer,
-  until,
-} from '../../support/tcp.ts';
+import { dial, echoBack, ending, readAll, readBytes, startServer } from '../../support/tcp.ts';
+import { until } from '../../support/until.ts';
 import { connectPair, type CreateEngine, start, toServer } from './harness.ts';
 
 export function endings(create: CreateEngine): void {

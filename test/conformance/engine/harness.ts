@@ -10,7 +10,8 @@ import type {
 } from '../../../src/proxy/engine/engine.ts';
 import type { EngineLimits } from '../../../src/proxy/engine/stream-engine.ts';
 import type { ConnectionEvent, SocketAddress } from '../../../src/proxy/flow.ts';
-import { dial, type TestServer, until } from '../../support/tcp.ts';
+import { dial, type TestServer } from '../../support/tcp.ts';
+import { until } from '../../support/until.ts';
 
 export interface EngineOptions {
   readonly clock: Clock;

@@ -2,7 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
-import { dial, ending, startServer, until } from '../../support/tcp.ts';
+import { dial, ending, startServer } from '../../support/tcp.ts';
+import { until } from '../../support/until.ts';
 import { type CreateEngine, start, toServer } from './harness.ts';
 import { violence } from './violence.ts';
 

@@ -1,7 +1,8 @@
 // Addresses, ports and limits.
 import { expect, test } from 'vitest';
 import type { Route } from '../../../src/proxy/engine/engine.ts';
-import { dial, echoBack, fate, readAll, startServer, until } from '../../support/tcp.ts';
+import { dial, echoBack, fate, readAll, startServer } from '../../support/tcp.ts';
+import { until } from '../../support/until.ts';
 import { type CreateEngine, start, toServer } from './harness.ts';
 
 export function listeners(create: CreateEngine): void {

@@ -5,7 +5,8 @@ import { ManualClock } from '../../../src/base/clock.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { EngineConnection } from '../../../src/proxy/engine/engine.ts';
 import type { Route } from '../../../src/proxy/engine/engine.ts';
-import { dial, echoBack, ending, fate, readAll, startServer, until } from '../../support/tcp.ts';
+import { dial, echoBack, ending, fate, readAll, startServer } from '../../support/tcp.ts';
+import { until } from '../../support/until.ts';
 import { type CreateEngine, Recorder, start, toServer } from './harness.ts';
 
 export function routes(create: CreateEngine): void {

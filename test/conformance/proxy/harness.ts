@@ -2,6 +2,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { expect } from 'vitest';
 import type { Service } from '../../../src/api/types/core.ts';
 import type { EndpointSlice } from '../../../src/api/types/discovery.ts';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
@@ -229,24 +230,26 @@ export async function visit(
   return { backend, client };
 }
 
-/** How long a client waits before it calls it silence. */
-const PATIENCE_MS = 200;
+/** How long a client waits before it calls it silence: not long where that is expected, else a guard only. */
+export function patienceMs(expected: string): number {
+  return expected === 'silence' ? 200 : 30_000;
+}
 
-/** The backend that answers, else how the connection ended, else 'silence'. */
-export async function meet(to: SocketAddress, from: string = STRANGER): Promise<string> {
-  return (await encounter(to, from)).split(' ')[0] ?? '';
+/** `expected` is the backend that answers, or how the connection ends, or 'silence'. */
+export async function expectMet(
+  to: SocketAddress,
+  expected: string,
+  from: string = STRANGER,
+): Promise<void> {
+  expect((await encounter(to, from, patienceMs(expected))).split(' ')[0]).toBe(expected);
 }
 
 /** `BACKEND CLIENT` as the backend that answers says it, else how the connection ended, else 'silence'. */
-export function encounter(
-  to: SocketAddress,
-  from: string,
-  patienceMs: number = PATIENCE_MS,
-): Promise<string> {
+export function encounter(to: SocketAddress, from: string, giveUpAfterMs: number): Promise<string> {
   return new Promise((resolve) => {
     const { address: host, port } = to;
     const socket = connect({ host, port, localAddress: from, allowHalfOpen: true });
-    const timer = setTimeout(() => finish('silence'), patienceMs);
+    const timer = setTimeout(() => finish('silence'), giveUpAfterMs);
     const finish = (outcome: string): void => {
       clearTimeout(timer);
       socket.destroy();

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { withLength } from '../../../src/dns/server/tcp-framing.ts';
 import { DEFAULT_TCP_LIMITS } from '../../../src/dns/server/tcp-listener.ts';
 import type { DnsServer } from '../../../src/dns/server/dns-server.ts';
+import { freePort } from '../../support/free-port.ts';
 import { clusterSource } from '../cluster-fixture.ts';
 import { exchangeOverTcp, queryBytes, startTestServer } from '../dns-fixture.ts';
 
@@ -69,20 +70,16 @@ test('a client that never stops is ended after drainTimeoutMs', async () => {
 
 test('ready refuses from the start of lameduck, health goes on', async () => {
   const [health, ready] = [await freePort(), await freePort()];
-  const text = `. {\n health 127.0.0.1:${health} {\n lameduck 300ms\n}\n ready 127.0.0.1:${ready}\n kubernetes cluster.local\n}`;
+  const text = `. {\n health 127.0.0.1:${health} {\n lameduck 60s\n}\n ready 127.0.0.1:${ready}\n kubernetes cluster.local\n}`;
   const server = await startTestServer(text, { source: clusterSource() });
   expect(await statusOf(ready, '/ready')).toBe(200);
   const closed = server.close();
   expect(await statusOf(ready, '/ready')).toBe('ECONNREFUSED');
   expect(await statusOf(health, '/health')).toBe(200);
   expect(await exchangeOverTcp(portOf(server), [QUERY])).toHaveLength(1);
+  await server[Symbol.asyncDispose]();
   await closed;
 });
-
-async function freePort(): Promise<number> {
-  await using server = await startTestServer(PLAIN, { source: clusterSource() });
-  return portOf(server);
-}
 
 function statusOf(port: number, path: string): Promise<number | string> {
   return new Promise((resolve) => {

@@ -4,6 +4,7 @@ import { createMetrics } from '../../../src/base/metrics.ts';
 import { formatFault, parseFault } from '../../../src/dns/faults/fault-text.ts';
 import { RecordType } from '../../../src/dns/message/codes.ts';
 import { MemoryDnsSource } from '../../../src/dns/source/memory-source.ts';
+import { freePort } from '../../support/free-port.ts';
 import { askInside, clusterSource, testClock } from '../cluster-fixture.ts';
 import {
   addNamespaces,
@@ -17,12 +18,6 @@ import { recordingLogger } from '../log-fixture.ts';
 
 const SVC1 = 'svc1.testns.svc.cluster.local.';
 const PLAIN = '.:53 {\n kubernetes cluster.local\n}';
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  await using server = await startTestServer(PLAIN, { source: clusterSource() });
-  return server.addresses[0]?.port ?? 0;
-}
 
 function fetchText(port: number, path: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {

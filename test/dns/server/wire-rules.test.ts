@@ -8,6 +8,7 @@ import type { DnsServer } from '../../../src/dns/server/dns-server.ts';
 import { DEFAULT_TCP_LIMITS } from '../../../src/dns/server/tcp-listener.ts';
 import { clusterSource } from '../cluster-fixture.ts';
 import { ask, exchange, exchangeOverTcp, queryBytes, startTestServer } from '../dns-fixture.ts';
+import { until } from '../../support/until.ts';
 
 const COREFILE = `
 cluster.local:53 {
@@ -169,10 +170,6 @@ describe('TCP connections', () => {
       send: (bytes) => void socket.write(bytes),
       destroy: () => socket.destroy(),
     };
-  }
-
-  async function until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise((resolve) => setImmediate(resolve));
   }
 
   test('that never finish a query are closed after 3 seconds', async () => {

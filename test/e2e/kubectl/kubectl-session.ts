@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { prints, type ScriptStep } from '../../support/console-script.ts';
 
 const MANIFESTS = join(import.meta.dirname, 'manifests');
-const RETRIES = { attempts: 40, everyMs: 250 };
-const STEP_TIMEOUT_MS = 60_000;
+const RETRIES = { attempts: 400, everyMs: 250 };
+const STEP_TIMEOUT_MS = 120_000;
 
 export interface Outcome {
   readonly code: number;

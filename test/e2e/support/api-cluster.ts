@@ -5,7 +5,7 @@ import type { Deployment } from '../../../src/api/types/apps.ts';
 import type { Pod, Service } from '../../../src/api/types/core.ts';
 import type { EndpointSlice } from '../../../src/api/types/discovery.ts';
 import { ApiClient } from './api-client.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../support/free-port.ts';
 import { type Finished, RunningUp, runPodwire } from './podwire.ts';
 
 const POLL_MS = 20;

@@ -127,7 +127,7 @@ export async function curl(...args: string[]): Promise<string> {
     '--silent',
     '--show-error',
     '--max-time',
-    '5',
+    '60',
     ...args,
   ]);
   return code === 0 ? stdout : stderr;

@@ -9,7 +9,7 @@ export interface LoadReport {
 }
 
 /** Longer than any answer takes that does come. */
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 
 /**
  * Clients that ask one thing after another, as fast as it is answered, until told to stop: of each URL as many, every

@@ -8,6 +8,9 @@ import { Informers } from '../../../src/controlplane/client/informers.ts';
 import { planMirrors, StaticPods, staticPodsOf } from '../../../src/node/kubelet/static-pods.ts';
 import { startTestPlane } from '../../controlplane/support.ts';
 
+/** The system tells of changed files in its own time. */
+const PATIENCE = { timeout: 60_000 };
+
 function manifest(image = 'nginx:1.27'): string {
   return `
 apiVersion: v1
@@ -90,7 +93,7 @@ test('pods follow the folder, and come back when their mirror is deleted', async
     return items.map(({ spec }) => spec.containers[0]?.image);
   };
   const becomes = (...expected: string[]): Promise<void> =>
-    vi.waitFor(async () => expect(await images()).toEqual(expected));
+    vi.waitFor(async () => expect(await images()).toEqual(expected), PATIENCE);
   try {
     writeFileSync(join(folder, 'web.yaml'), manifest());
     await becomes('nginx:1.27');
@@ -103,7 +106,7 @@ test('pods follow the folder, and come back when their mirror is deleted', async
     await vi.waitFor(async () => {
       await images();
       expect(pods.get('web-node-1', 'default')?.metadata.deletionTimestamp).toBeDefined();
-    });
+    }, PATIENCE);
   } finally {
     await staticPods[Symbol.asyncDispose]();
     await informers[Symbol.asyncDispose]();

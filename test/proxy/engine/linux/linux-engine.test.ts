@@ -5,7 +5,8 @@ import { systemClock } from '../../../../src/base/clock.ts';
 import { createEngine } from '../../../../src/proxy/engine/create-engine.ts';
 import { AF_INET, SOCK_STREAM } from '../../../../src/proxy/engine/linux/abi.ts';
 import { loadLinux } from '../../../../src/proxy/engine/linux/system-calls.ts';
-import { dial, echoBack, ending, readAll, startServer, until } from '../../../support/tcp.ts';
+import { dial, echoBack, ending, readAll, startServer } from '../../../support/tcp.ts';
+import { until } from '../../../support/until.ts';
 import { engineConformance } from '../../../conformance/engine.ts';
 import { Recorder, toServer } from '../../../conformance/engine/harness.ts';
 
