@@ -21,6 +21,9 @@ export interface ClusterFlags extends OverlayFlags {
   readonly seed?: string;
   readonly proxyMode?: string;
   readonly ipvsScheduler?: string;
+  readonly masqueradeAll?: boolean;
+  readonly nodeportAddresses?: string;
+  readonly detectLocal?: string;
   readonly engine?: string;
   readonly clusterDomain?: string;
   readonly podCidr?: string;
@@ -44,6 +47,9 @@ export function addClusterOptions(command: Command): Command {
     .option('--seed <text>', 'make the same random decisions as another run')
     .addOption(new Option('--proxy-mode <mode>', 'how Services are balanced').choices(PROXY_MODES))
     .option('--ipvs-scheduler <name>', 'rr, wlc, sh,sh-port … in ipvs mode (default rr)')
+    .option('--masquerade-all', 'SNAT all traffic to cluster IPs')
+    .option('--nodeport-addresses <blocks>', 'where node ports are served: all, primary or blocks')
+    .option('--detect-local <detector>', 'cluster-cidr (default), node-cidr … or none')
     .addOption(
       new Option(
         '--engine <engine>',
@@ -117,7 +123,12 @@ export async function clusterConfigFor(
     },
     kubeProxy: {
       ...file.kubeProxy,
-      ...defined({ ipvsScheduler: flags.ipvsScheduler }),
+      ...defined({
+        ipvsScheduler: flags.ipvsScheduler,
+        masqueradeAll: flags.masqueradeAll,
+        nodePortAddresses: flags.nodeportAddresses,
+        detectLocal: flags.detectLocal,
+      }),
     },
     nodeLifecycle: {
       ...file.nodeLifecycle,
@@ -180,6 +191,9 @@ const CONFIG_SHAPE: Shape = {
   kubeProxy: {
     ipvsScheduler: 'string',
     nodeModes: 'object',
+    masqueradeAll: 'boolean',
+    nodePortAddresses: 'string',
+    detectLocal: 'string',
   },
   nodeLifecycle: {
     monitorPeriod: 'string',

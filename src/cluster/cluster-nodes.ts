@@ -242,6 +242,7 @@ export class ClusterNodes implements Resource {
       proxy: {
         mode: config.kubeProxy.nodeModes.get(name) ?? config.proxyMode,
         ipvsScheduler: config.kubeProxy.ipvsScheduler,
+        rules: config.kubeProxy.rules,
         clusterCIDR: config.podSubnet,
         serviceCIDR: config.serviceSubnet,
         ingress: this.#ingress.ingress,

@@ -1,19 +1,32 @@
 import { errorMessage } from '../base/errors.ts';
-import type { NodeProxyOptions } from '../node/node-proxy.ts';
-import { FlagError, parseProxyMode, parseSchedulerFlag } from '../node/proxy-flags.ts';
+import type { NodeProxyOptions, RuleSettings } from '../node/node-proxy.ts';
+import {
+  FlagError,
+  parseDetector,
+  parseNodePortAddresses,
+  parseProxyMode,
+  parseSchedulerFlag,
+} from '../node/proxy-flags.ts';
 import type { Refuse } from './settings-draft.ts';
 
-/** What kube-proxy is given besides the mode of the whole cluster. */
+/** What kube-proxy is given besides the mode of the whole cluster, as `podwire explain flow` takes it. */
 export interface KubeProxyInput {
   /** --ipvs-scheduler, with the scheduler's flags behind it: `sh,sh-port`. */
   readonly ipvsScheduler?: string;
   /** The mode of single nodes, by their names. */
   readonly nodeModes?: Readonly<Record<string, string>>;
+  /** --masquerade-all */
+  readonly masqueradeAll?: boolean;
+  /** --nodeport-addresses: `primary`, `all` or blocks. */
+  readonly nodePortAddresses?: string;
+  /** --detect-local: `cluster-cidr`, `node-cidr`, `bridge-interface=cni0` …, or `none`. */
+  readonly detectLocal?: string;
 }
 
 export interface KubeProxySettings {
   readonly ipvsScheduler: NonNullable<NodeProxyOptions['ipvsScheduler']>;
   readonly nodeModes: ReadonlyMap<string, NodeProxyOptions['mode']>;
+  readonly rules: RuleSettings;
 }
 
 const DEFAULT_SCHEDULER = 'rr';
@@ -24,26 +37,57 @@ export function resolveKubeProxy(
   nodes: number,
   refuse: Refuse,
 ): KubeProxySettings | undefined {
-  const checked = <T>(field: string, parse: () => T): T | undefined => {
+  let complete = true;
+  const problem = (field: string, message: string): undefined => {
+    complete = false;
+    return refuse(`kubeProxy.${field}`, message);
+  };
+  const checked: Checked = (field, text, parse) => {
+    if (text === undefined) return undefined;
     try {
-      return parse();
+      return parse(text);
     } catch (error) {
       if (!(error instanceof FlagError)) throw error;
-      return refuse(`kubeProxy.${field}`, errorMessage(error).replace(/^--[\w-]+: /, ''));
+      return problem(field, errorMessage(error).replace(/^--[\w-]+: /, ''));
     }
   };
-  const scheduler = checked('ipvsScheduler', () =>
-    parseSchedulerFlag(input.ipvsScheduler ?? DEFAULT_SCHEDULER),
+  const ipvsScheduler = checked(
+    'ipvsScheduler',
+    input.ipvsScheduler ?? DEFAULT_SCHEDULER,
+    parseSchedulerFlag,
   );
   const nodeModes = new Map<string, NodeProxyOptions['mode']>();
   for (const [name, text] of Object.entries(input.nodeModes ?? {})) {
     const field = `nodeModes.${name}`;
-    const mode = checked(field, () => parseProxyMode(text));
+    const mode = checked(field, text, parseProxyMode);
     const number = /^node-([1-9]\d*)$/.exec(name)?.[1];
     if (number === undefined || Number(number) > nodes)
-      refuse(`kubeProxy.${field}`, `there is no such node; they are node-1 to node-${nodes}`);
+      problem(field, `there is no such node; they are node-1 to node-${nodes}`);
     else if (mode !== undefined) nodeModes.set(name, mode);
   }
-  const complete = nodeModes.size === Object.keys(input.nodeModes ?? {}).length;
-  return scheduler === undefined || !complete ? undefined : { ipvsScheduler: scheduler, nodeModes };
+  const rules = rulesOf(input, checked);
+  return ipvsScheduler === undefined || !complete ? undefined : { ipvsScheduler, nodeModes, rules };
+}
+
+/** What `parse` makes of a text; undefined where there is none, or where it was refused. */
+type Checked = <T>(
+  field: string,
+  text: string | undefined,
+  parse: (text: string) => T,
+) => T | undefined;
+
+function rulesOf(input: KubeProxyInput, checked: Checked): RuleSettings {
+  const nodePortAddresses = checked(
+    'nodePortAddresses',
+    input.nodePortAddresses,
+    parseNodePortAddresses,
+  );
+  // Without blocks: those of the cluster, which is the default.
+  const text = input.detectLocal === 'cluster-cidr' ? undefined : input.detectLocal;
+  const detectLocal = checked('detectLocal', text, parseDetector);
+  return {
+    masqueradeAll: input.masqueradeAll ?? false,
+    ...(nodePortAddresses === undefined ? {} : { nodePortAddresses }),
+    ...(detectLocal === undefined ? {} : { detectLocal }),
+  };
 }

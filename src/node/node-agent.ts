@@ -60,7 +60,7 @@ export interface NodeAgentOptions {
   readonly dns: PodDns & { readonly source: DnsSource; readonly servers: DnsServers };
   readonly proxy: Pick<
     NodeProxyOptions,
-    'mode' | 'ipvsScheduler' | 'clusterCIDR' | 'serviceCIDR' | 'ingress'
+    'mode' | 'ipvsScheduler' | 'rules' | 'clusterCIDR' | 'serviceCIDR' | 'ingress'
   > & {
     /** Other addresses that mean this node: 127.0.0.1 for the first. */
     readonly aliases: readonly string[];
@@ -287,6 +287,7 @@ function startProxy(options: NodeAgentOptions, podCIDR: Cidr, dialer: Dialer): N
     addresses: [identity.address, ...proxy.aliases],
     mode: proxy.mode,
     ...(proxy.ipvsScheduler === undefined ? {} : { ipvsScheduler: proxy.ipvsScheduler }),
+    ...(proxy.rules === undefined ? {} : { rules: proxy.rules }),
     podCIDR,
     clusterCIDR: proxy.clusterCIDR,
     serviceCIDR: proxy.serviceCIDR,

@@ -20,6 +20,7 @@ import type { ProxyModeName } from '../proxy/proxy-mode.ts';
 import { registerRuleMetrics } from '../proxy/rule-metrics.ts';
 import { ZONE_LABEL } from '../services/categorize-endpoints.ts';
 import type { ObjectFeed } from './object-feed.ts';
+import { type DetectorSetting, localDetector } from './proxy-flags.ts';
 
 /** kube-proxy's watches leave these out (cmd/kube-proxy/app/server.go). */
 const SERVICE_PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name';
@@ -27,6 +28,16 @@ const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
 /** Load balancers should look elsewhere before the cluster autoscaler takes the node. */
 const LEAVING_TAINT = 'ToBeDeletedByClusterAutoscaler';
+
+/** What shapes the rules of every mode. */
+export interface RuleSettings {
+  /** `--masquerade-all`; default false. */
+  readonly masqueradeAll?: boolean;
+  /** `--nodeport-addresses`; default: every address of the node in every mode, which is more than nftables mode's. */
+  readonly nodePortAddresses?: 'primary' | readonly Cidr[];
+  /** How pods are told from other clients; default: by the cluster's pod network. */
+  readonly detectLocal?: DetectorSetting | 'none';
+}
 
 export interface NodeProxyOptions {
   readonly clock: Clock;
@@ -39,6 +50,8 @@ export interface NodeProxyOptions {
   readonly mode: ProxyModeName;
   /** Of ipvs mode; default rr. */
   readonly ipvsScheduler?: IpvsSchedulerSetting;
+  /** Absent: as {@link RuleSettings} says of each. */
+  readonly rules?: RuleSettings;
   readonly podCIDR: Cidr;
   readonly clusterCIDR: Cidr;
   readonly serviceCIDR: Cidr;
@@ -174,11 +187,15 @@ function isLeaving({ metadata, spec }: Node): boolean {
  * node counts as the node; its further addresses take node ports as the first does.
  */
 function contextOf(options: NodeProxyOptions): NodeContext {
+  const { addresses, clusterCIDR, podCIDR, rules = {} } = options;
+  const detector = rules.detectLocal ?? { mode: 'ClusterCIDR', cidrs: [clusterCIDR] };
   return nodeContext({
-    nodeIPs: options.addresses,
+    nodeIPs: addresses,
     loopback: [],
-    detectLocal: { mode: 'ClusterCIDR', cidrs: [options.clusterCIDR] },
-    nodePortAddresses: options.addresses.flatMap((address) => parseCidr(`${address}/32`) ?? []),
+    detectLocal: localDetector(detector, [podCIDR]),
+    masqueradeAll: rules.masqueradeAll ?? false,
+    nodePortAddresses:
+      rules.nodePortAddresses ?? addresses.flatMap((address) => parseCidr(`${address}/32`) ?? []),
     serviceCIDRs: [options.serviceCIDR],
   });
 }

@@ -6,7 +6,7 @@ import {
   parseIpvsScheduler,
 } from '../proxy/modes/ipvs-scheduler-setting.ts';
 import { isProxyModeName, PROXY_MODES } from '../proxy/modes/mode-table.ts';
-import type { LocalDetector, NodeContext } from '../proxy/node-context.ts';
+import type { LocalDetector } from '../proxy/node-context.ts';
 import type { ProxyModeName } from '../proxy/proxy-mode.ts';
 
 /** A value that a flag cannot have. `field` is the flag; the message says what it takes. */
@@ -46,7 +46,7 @@ export function parseNodeIP(text: string): string {
 }
 
 /** `primary`, `all`, or blocks separated by commas. */
-export function parseNodePortAddresses(text: string): NodeContext['nodePortAddresses'] {
+export function parseNodePortAddresses(text: string): 'primary' | readonly Cidr[] {
   if (text === 'primary') return 'primary';
   return parseCidrs('--nodeport-addresses', text === 'all' ? EVERY_ADDRESS : text);
 }
@@ -63,14 +63,21 @@ export function parseCidrs(field: string, text: string): readonly Cidr[] {
     });
 }
 
+/** A detector as it is asked for; `pods`: the blocks are the node's own pod CIDRs. */
+export interface DetectorSetting {
+  readonly mode: LocalDetector['mode'];
+  readonly cidrs: readonly Cidr[] | 'pods';
+  readonly interfaceName?: string;
+}
+
 /**
  * `cluster-cidr=BLOCKS`, `node-cidr` (the Node's podCIDRs, or `=BLOCKS`), `bridge-interface=NAME`,
  * `interface-name-prefix=PREFIX` (both: the node's pods), or `none`.
  */
-export function parseDetectLocal(text: string, node: Node | undefined): LocalDetector | undefined {
+export function parseDetector(text: string): DetectorSetting | 'none' {
   const field = '--detect-local';
   const [name, value = ''] = splitOnce(text, '=');
-  if (name === 'none') return undefined;
+  if (name === 'none') return 'none';
   const mode = DETECTORS[name.toLowerCase().replaceAll('-', '')];
   if (mode === undefined)
     throw new FlagError(
@@ -79,11 +86,29 @@ export function parseDetectLocal(text: string, node: Node | undefined): LocalDet
     );
   if (mode === 'BridgeInterface' || mode === 'InterfaceNamePrefix') {
     if (value === '') throw new FlagError(field, `${name} needs a name: ${name}=cni0`);
-    return { mode, interfaceName: value, cidrs: parseCidrs(field, podCIDRs(node).join(',')) };
+    return { mode, interfaceName: value, cidrs: 'pods' };
   }
-  const blocks = mode === 'ClusterCIDR' || value !== '' ? value : podCIDRs(node).join(',');
-  const cidrs = parseCidrs(field, blocks);
-  return cidrs.length === 0 ? undefined : { mode, cidrs };
+  if (mode === 'NodeCIDR' && value === '') return { mode, cidrs: 'pods' };
+  return { mode, cidrs: parseCidrs(field, value) };
+}
+
+/** The detector on a node with these pods; undefined where there is nothing to tell pods by. */
+export function localDetector(
+  setting: DetectorSetting | 'none',
+  pods: readonly Cidr[],
+): LocalDetector | undefined {
+  if (setting === 'none') return undefined;
+  const cidrs = setting.cidrs === 'pods' ? pods : setting.cidrs;
+  const detector = { ...setting, cidrs };
+  return cidrs.length > 0 || setting.interfaceName !== undefined ? detector : undefined;
+}
+
+/** `--detect-local` on a node as the API has it. */
+export function parseDetectLocal(text: string, node: Node | undefined): LocalDetector | undefined {
+  return localDetector(
+    parseDetector(text),
+    podCIDRs(node).flatMap((cidr) => parseCidr(cidr, { allowHostBits: true }) ?? []),
+  );
 }
 
 const DETECTORS: Readonly<Record<string, LocalDetector['mode']>> = {

@@ -129,6 +129,12 @@ export class NodeView {
   }
 }
 
+/** Where a node answers for its ports whatever the mode, health checks among them. */
+export function nodePortAddressesOf(context: NodeContext): readonly string[] {
+  const habits = { addresses: 'all', localhost: 'never' } as const;
+  return [...nodePortIPs(context, 'IPv4', habits), ...nodePortIPs(context, 'IPv6', habits)];
+}
+
 export function familyOf(address: string): IpFamily {
   return address.includes(':') ? 'IPv6' : 'IPv4';
 }

@@ -16,7 +16,7 @@ import { NodePortChecks } from './health/node-port-checks.ts';
 import { ProxyHealth } from './health/proxy-health.ts';
 import type { Ingress, NodeProxy } from './ingress.ts';
 import { ListenerPlan } from './listener-plan.ts';
-import { familyOf, type NodeContext } from './node-context.ts';
+import { familyOf, type NodeContext, nodePortAddressesOf } from './node-context.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import type { ProxyMode } from './proxy-mode.ts';
 import { DEFAULT_SYNC_PERIODS, type SyncPeriods, SyncRunner } from './sync-runner.ts';
@@ -81,7 +81,7 @@ export class Proxier implements NodeProxy, Resource {
       endpoints: () => this.#state.pendingEndpoints,
     });
     this.#checks = new NodePortChecks({
-      addresses: context.nodeIPs,
+      addresses: nodePortAddressesOf(context),
       health: this.health,
       clock,
       events: this.#ingress.events,

@@ -35,6 +35,12 @@ describe('a config that cannot work names every field at fault', () => {
     ['no nodes', { nodes: 0 }, ['nodes']],
     ['unknown mode', { proxyMode: 'ebpf' }, ['proxyMode']],
     ['unknown engine', { engine: 'steam' }, ['engine']],
+    ['unknown detector', { kubeProxy: { detectLocal: 'guess' } }, ['kubeProxy.detectLocal']],
+    [
+      'no node-port blocks',
+      { kubeProxy: { nodePortAddresses: 'eth0' } },
+      ['kubeProxy.nodePortAddresses'],
+    ],
     ['unknown scheduler', { kubeProxy: { ipvsScheduler: 'best' } }, ['kubeProxy.ipvsScheduler']],
     [
       'the mode of a node that is not there',
