@@ -5,12 +5,14 @@ import type { BackendOrder, BackendReply } from './backend-process.ts';
 import type { ConnectionCounts } from './backend-server.ts';
 import { endChild } from './proxy-under-test.ts';
 import { loaderFlags, siblingModule } from './sibling-module.ts';
+import type { Slip } from './slip.ts';
 
 /** The process with all backends, as the run sees it. */
 export class BackendFarm implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
   #counts: ConnectionCounts;
+  #slip: { resolve(slip: Slip): void; reject(error: Error): void } | undefined;
 
   constructor(plan: Plan, seed: string) {
     const count = plan.backends.length;
@@ -39,6 +41,14 @@ export class BackendFarm implements AsyncDisposable {
     });
   }
 
+  /** Of its process, since this was last asked for. */
+  slip(): Promise<Slip> {
+    return new Promise((resolve, reject) => {
+      this.#slip = { resolve, reject };
+      this.#order({ kind: 'slip' });
+    });
+  }
+
   stop(backend: number): void {
     this.#order({ kind: 'stop', backend });
   }
@@ -60,6 +70,10 @@ export class BackendFarm implements AsyncDisposable {
       this.#counts = reply.counts;
       return;
     }
+    if (reply.kind === 'slip') {
+      this.#slip?.resolve(reply.slip);
+      return;
+    }
     const waiting = this.#waiting.get(reply.backend);
     this.#waiting.delete(reply.backend);
     if (reply.kind === 'listening') waiting?.resolve();
@@ -69,6 +83,7 @@ export class BackendFarm implements AsyncDisposable {
   #fail(reason: string): void {
     for (const waiting of this.#waiting.values()) waiting.reject(unavailable(reason));
     this.#waiting.clear();
+    this.#slip?.reject(unavailable(reason));
   }
 }
 

@@ -10,18 +10,22 @@ import { samplerOf } from '../sim/sampler.ts';
 import type { BackendOptions, BackendServer, ConnectionCounts } from './backend-server.ts';
 import { DatagramBackend } from './datagram-backend.ts';
 import { messageFormat } from './message-format.ts';
+import { Pulse } from './pulse.ts';
+import type { Slip } from './slip.ts';
 import { StreamBackend } from './stream-backend.ts';
 
 export type BackendOrder =
   /** First, once. */
   | { readonly kind: 'scenario'; readonly scenario: Scenario; readonly seed: string }
   | { readonly kind: 'start' | 'stop' | 'kill'; readonly backend: number }
-  | { readonly kind: 'count' };
+  | { readonly kind: 'count' | 'slip' };
 
 export type BackendReply =
   | { readonly kind: 'listening'; readonly backend: number }
   | { readonly kind: 'failed'; readonly backend: number; readonly reason: string }
-  | { readonly kind: 'counts'; readonly counts: ConnectionCounts };
+  | { readonly kind: 'counts'; readonly counts: ConnectionCounts }
+  /** Since it was last asked for. */
+  | { readonly kind: 'slip'; readonly slip: Slip };
 
 process.on('disconnect', () => process.exit());
 process.once('message', (order: BackendOrder) => {
@@ -36,6 +40,7 @@ class Backends {
   readonly #pool: BackendPool;
   readonly #servers: (BackendServer | undefined)[] = [];
   readonly #counts: ConnectionCounts;
+  readonly #pulse = new Pulse(systemClock);
 
   constructor(plan: Plan, seed: string) {
     const count = plan.backends.length;
@@ -58,6 +63,9 @@ class Backends {
         return;
       case 'count':
         reply({ kind: 'counts', counts: this.#counts });
+        return;
+      case 'slip':
+        reply({ kind: 'slip', slip: this.#pulse.take() });
     }
   }
 

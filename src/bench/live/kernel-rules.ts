@@ -60,6 +60,7 @@ function startRules(rules: KernelRules, { scenario }: Plan): ProxyUnderTest {
     entries: [{ address: SERVICE_ADDRESS, port: SERVICE_PORT }],
     // The kernel forwards in the time of whoever sends.
     cpuMs: () => undefined,
+    slip: async () => undefined,
     update: ([eligible = []]) => load(rules, rules.render(benchRoutingTable(service, eligible))),
     // They go with the namespace.
     async [Symbol.asyncDispose]() {},

@@ -5,6 +5,7 @@ import { sourceAddress } from '../scenario/network-plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { EventHeap } from '../sim/event-heap.ts';
 import { type TrafficStreams, trafficStreams } from '../sim/traffic-streams.ts';
+import { LatencyRecorder } from '../stats/latency-recorder.ts';
 import type { Failure, Recorder } from '../stats/recorder.ts';
 import { type ClientSocket, openDatagrams, openStream } from './client-socket.ts';
 import { MessageCutter } from './message-cutter.ts';
@@ -43,6 +44,8 @@ export interface LoadOptions {
  * from there, also when this process, the proxy or a full connection made it wait: no coordinated omission.
  */
 export class LoadGenerator {
+  /** By how much it missed the times at which it had something to do. */
+  readonly late: LatencyRecorder = new LatencyRecorder();
   readonly #options: LoadOptions;
   readonly #streams: TrafficStreams;
   readonly #format: MessageFormat;
@@ -236,7 +239,7 @@ export class LoadGenerator {
     this.#timerAt = Infinity;
     const now = this.now();
     while (this.#due.nextTime <= now) {
-      this.#options.recorder.late.record(now - this.#due.nextTime);
+      this.late.record(now - this.#due.nextTime);
       const key = this.#due.nextPayload;
       this.#due.pop();
       const job = this.#jobs.get(key);

@@ -13,10 +13,11 @@ export interface NamespaceOrder {
   readonly contender: string;
   readonly seed: string;
   readonly seeds: number;
+  readonly redos: number;
 }
 
 export type NamespaceReply =
-  | { readonly kind: 'repetition'; readonly done: number }
+  | { readonly kind: 'repetition'; readonly done: number; readonly again: boolean }
   | { readonly kind: 'result'; readonly result: AlgorithmResult }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -26,11 +27,12 @@ process.once('message', (order: NamespaceOrder) => {
 });
 
 async function follow(order: NamespaceOrder): Promise<NamespaceReply> {
-  const { scenario, seed, seeds } = order;
+  const { scenario, seed, seeds, redos } = order;
   const contender = kernelContender(order.contender);
   if (contender === undefined) return { kind: 'failed', reason: `no ${order.contender} here` };
-  const onRepetition = (done: number): void => reply({ kind: 'repetition', done });
-  const repetitions = { seed, seeds, onRepetition };
+  const onRepetition = (done: number, again: boolean): void =>
+    reply({ kind: 'repetition', done, again });
+  const repetitions = { seed, seeds, redos, onRepetition };
   try {
     const result = await runContender(planOf(scenario), contender, repetitions, systemClock);
     return { kind: 'result', result };

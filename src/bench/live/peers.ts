@@ -173,6 +173,7 @@ async function startPeer(
   const proxy: ProxyUnderTest = {
     entries: [entry],
     cpuMs: () => processCpuMs(child.pid),
+    slip: async () => undefined,
     update: async () => {},
     async [Symbol.asyncDispose]() {
       await endChild(child);

@@ -9,6 +9,8 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { listenFlows } from './datagram-proxy.ts';
 import { messageFormat } from './message-format.ts';
 import { NodeBalancer } from './node-balancer.ts';
+import { Pulse } from './pulse.ts';
+import type { Slip } from './slip.ts';
 import { listenStreams } from './stream-proxy.ts';
 
 export type ProxyOrder =
@@ -24,15 +26,19 @@ export type ProxyOrder =
       readonly flowTimeoutMs?: number;
     }
   /** By node. */
-  | { readonly kind: 'update'; readonly eligible: readonly (readonly EligibleBackend[])[] };
+  | { readonly kind: 'update'; readonly eligible: readonly (readonly EligibleBackend[])[] }
+  | { readonly kind: 'slip' };
 
 /** The port of each node's listener, or why there is none. */
 export type ProxyReply =
   | { readonly kind: 'listening'; readonly ports: readonly number[] }
   | { readonly kind: 'updated' }
+  /** Since it was last asked for. */
+  | { readonly kind: 'slip'; readonly slip: Slip }
   | { readonly kind: 'failed'; readonly reason: string };
 
 let nodes: NodeBalancer[] = [];
+const pulse = new Pulse(systemClock);
 
 process.on('message', (order: ProxyOrder) => {
   void follow(order);
@@ -42,6 +48,7 @@ process.on('disconnect', () => process.exit());
 async function follow(order: ProxyOrder): Promise<void> {
   try {
     if (order.kind === 'start') await start(order);
+    else if (order.kind === 'slip') reply({ kind: 'slip', slip: pulse.take() });
     else {
       for (const [node, eligible] of order.eligible.entries())
         nodes[node]?.balancer.update(eligible);

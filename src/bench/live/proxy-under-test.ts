@@ -7,6 +7,7 @@ import type { EligibleBackend } from '../algorithms/balancer.ts';
 import { nodeAddress } from '../scenario/network-plan.ts';
 import type { ProxyOrder, ProxyReply } from './proxy-process.ts';
 import { loaderFlags, siblingModule } from './sibling-module.ts';
+import type { Slip } from './slip.ts';
 
 /** Something that balances connections between real sockets: podwire's proxy, or a peer. */
 export interface ProxyUnderTest extends AsyncDisposable {
@@ -14,6 +15,8 @@ export interface ProxyUnderTest extends AsyncDisposable {
   readonly entries: readonly SocketAddress[];
   /** Processor time used so far, in milliseconds; undefined where the system does not tell. */
   cpuMs(): number | undefined;
+  /** Of its process, since this was last asked for; undefined where nobody can tell. */
+  slip(): Promise<Slip | undefined>;
   /** The eligible backends of each node. */
   update(eligible: readonly (readonly EligibleBackend[])[]): Promise<void>;
 }
@@ -29,6 +32,11 @@ export async function startPodwireProxy(options: ProxyStart): Promise<ProxyUnder
   return {
     entries: started.ports.map((port, node) => ({ address: nodeAddress(node), port })),
     cpuMs: () => processCpuMs(child.pid),
+    async slip() {
+      const reply = await ask(child, { kind: 'slip' });
+      if (reply.kind !== 'slip') throw failure(reply);
+      return reply.slip;
+    },
     async update(eligible) {
       const reply = await ask(child, { kind: 'update', eligible });
       if (reply.kind !== 'updated') throw failure(reply);
@@ -73,5 +81,5 @@ async function ask(child: ChildProcess, order: ProxyOrder): Promise<ProxyReply> 
 
 function failure(reply: ProxyReply): PodwireError {
   const reason = reply.kind === 'failed' ? reply.reason : 'an answer out of turn';
-  return new PodwireError('ERR_BENCH_LIVE', `the proxy could not be started: ${reason}`);
+  return new PodwireError('ERR_BENCH_LIVE', `the proxy does not answer: ${reason}`);
 }

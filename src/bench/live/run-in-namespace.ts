@@ -15,14 +15,15 @@ export async function runInNamespace(
   repetitions: {
     readonly seed: string;
     readonly seeds: number;
-    onRepetition(done: number): void;
+    readonly redos: number;
+    onRepetition(done: number, again: boolean): void;
   },
 ): Promise<AlgorithmResult> {
   const path = siblingModule(import.meta.url, 'namespace-process');
   const [execPath = '', ...execArgv] = inNewNamespace([process.execPath, ...loaderFlags(path)]);
   const child = fork(path, { execPath, execArgv, serialization: 'advanced' });
-  const { seed, seeds } = repetitions;
-  const order: NamespaceOrder = { scenario, contender, seed, seeds };
+  const { seed, seeds, redos } = repetitions;
+  const order: NamespaceOrder = { scenario, contender, seed, seeds, redos };
   try {
     child.send(order);
     const exit = once(child, 'exit').then(([code]): NamespaceReply => {
@@ -30,7 +31,7 @@ export async function runInNamespace(
     });
     const outcome = new Promise<NamespaceReply>((resolve) => {
       child.on('message', (reply: NamespaceReply) => {
-        if (reply.kind === 'repetition') repetitions.onRepetition(reply.done);
+        if (reply.kind === 'repetition') repetitions.onRepetition(reply.done, reply.again);
         else resolve(reply);
       });
     });

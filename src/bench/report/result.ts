@@ -1,4 +1,5 @@
 import type { AlgorithmFamily } from '../algorithms/balancer.ts';
+import type { Slip } from '../live/slip.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Fairness } from '../stats/fairness.ts';
 import type { Failure } from '../stats/recorder.ts';
@@ -41,6 +42,8 @@ export interface RunResult {
   readonly failures: Readonly<Record<Failure, number>>;
   readonly metrics: Readonly<Record<Metric, number>>;
   readonly fairness: Fairness;
+  /** How late the processes of the run were, together; live only. */
+  readonly slip?: Slip;
 }
 
 export interface BackendResult {
@@ -70,8 +73,8 @@ export interface AlgorithmResult {
   readonly timeline?: TimelineResult;
   /** Processor time of the proxy for each request, microseconds; live only. */
   readonly cpuUsPerRequest?: number;
-  /** How late the load generator was at its 99th percentile, in the worst repetition; live only. */
-  readonly lateP99Ms?: number;
+  /** Repetitions that were run once more since the machine was disturbed; live only. */
+  readonly redone?: number;
 }
 
 export interface ScenarioResult {

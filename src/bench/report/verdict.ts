@@ -1,6 +1,7 @@
+import { isDisturbed } from '../live/slip.ts';
 import { type Interval, separate } from '../stats/interval.ts';
 import { formatMetric, formatQuantity, METRIC_INFO, metricInterval } from './metric-info.ts';
-import type { AlgorithmResult, Metric, ScenarioResult } from './result.ts';
+import type { AlgorithmResult, Metric, RunResult, ScenarioResult } from './result.ts';
 
 interface Ranked {
   readonly name: string;
@@ -23,18 +24,30 @@ export function verdicts(result: ScenarioResult): string[] {
   });
 }
 
-/** A load generator later than this has measured itself as well. */
-const LATE_MS = 5;
-
-/** What a reader should doubt. */
+/** What a reader should doubt, and what was done about it. */
 export function warnings({ algorithms }: ScenarioResult): string[] {
-  const late = algorithms.filter(({ lateP99Ms = 0 }) => lateP99Ms > LATE_MS);
-  if (late.length === 0) return [];
-  const latest = Math.max(...late.map(({ lateP99Ms = 0 }) => lateP99Ms));
-  const rows = late.length === algorithms.length ? 'all rows' : namesOf(late);
+  const disturbed = algorithms.filter(({ runs }) => runs.some(wasDisturbed));
+  const redone = algorithms.reduce((sum, one) => sum + (one.redone ?? 0), 0);
+  const again =
+    redone === 0
+      ? []
+      : [
+          `${redone === 1 ? 'One repetition was' : `${redone} repetitions were`} run again, since the machine had other things to do.`,
+        ];
+  if (disturbed.length === 0) return again;
+  const slips = disturbed.flatMap(({ runs }) => runs.flatMap(({ slip }) => slip ?? []));
+  const mean = Math.max(...slips.map(({ meanMs }) => meanMs));
+  const p99 = Math.max(...slips.map(({ p99Ms }) => p99Ms));
+  const rows = disturbed.length === algorithms.length ? 'all rows' : namesOf(disturbed);
   return [
-    `The machine was busy: one in a hundred requests left up to ${formatQuantity(latest)} ms late or more, which counts as latency, in ${rows}. Percentiles of a few milliseconds mean little there.`,
+    ...again,
+    `The machine was busy: what was due came up to ${formatQuantity(mean)} ms late on average, one time in a hundred ${formatQuantity(p99)} ms or more, which counts as latency. Doubt ${rows}.`,
   ];
+}
+
+/** The machine, not the algorithm, made what it measured. Never true of a simulation. */
+export function wasDisturbed({ slip }: RunResult): boolean {
+  return slip !== undefined && isDisturbed(slip);
 }
 
 function verdictOn(metric: Metric, algorithms: readonly AlgorithmResult[]): string | undefined {

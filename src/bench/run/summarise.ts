@@ -6,6 +6,7 @@ import type {
   RunResult,
   TimelineResult,
 } from '../report/result.ts';
+import type { Slip } from '../live/slip.ts';
 import type { Plan, PlannedAction } from '../scenario/plan.ts';
 import { fairness } from '../stats/fairness.ts';
 import { LatencyRecorder } from '../stats/latency-recorder.ts';
@@ -23,6 +24,8 @@ const MAX_TIMELINE_BACKENDS = 60;
 export interface SeededRun {
   readonly seed: string;
   readonly recorder: Recorder;
+  /** Live only. */
+  readonly slip?: Slip;
 }
 
 /** What the repetitions of one algorithm say. */
@@ -48,7 +51,7 @@ export function summarise(
   };
 }
 
-function summariseRun(plan: Plan, { seed, recorder }: SeededRun): RunResult {
+function summariseRun(plan: Plan, { seed, recorder, slip }: SeededRun): RunResult {
   const { latency, failures } = recorder;
   const histogram = latency.histogram();
   const at = (percentile: number): number =>
@@ -63,6 +66,7 @@ function summariseRun(plan: Plan, { seed, recorder }: SeededRun): RunResult {
     requests: latency.count,
     failures: { ...failures },
     fairness: spread,
+    ...(slip === undefined ? {} : { slip }),
     metrics: {
       meanMs: latency.meanMs,
       p50Ms: at(50),

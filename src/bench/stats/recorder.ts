@@ -29,8 +29,6 @@ export const TIMELINE_SAMPLES = 120;
 /** Collects what one run shows, from either engine. Requests due outside the measured window do not count. */
 export class Recorder {
   readonly latency: LatencyRecorder = new LatencyRecorder();
-  /** Live only: how late the load generator itself was with what it had to do. */
-  readonly late: LatencyRecorder = new LatencyRecorder();
   readonly failures: Record<Failure, number> = {
     refused: 0,
     unreachable: 0,
