@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Contender } from './contender.ts';
+import { findProgram } from './find-program.ts';
 import { inNewNamespace } from './namespace-command.ts';
 
 /** What loads the rules of each. */
@@ -17,7 +18,9 @@ const NAMES = Object.keys(KERNEL_PROGRAMS) as KernelPeerName[];
 export function installedKernelPeers(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const name of NAMES) {
-    const [command = '', ...flags] = inNewNamespace([KERNEL_PROGRAMS[name], '--version']);
+    const program = findProgram(KERNEL_PROGRAMS[name]);
+    if (program === undefined) continue;
+    const [command = '', ...flags] = inNewNamespace([program, '--version']);
     const { status, stdout } = spawnSync(command, flags, { encoding: 'utf8' });
     if (status === 0) found.set(name, /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? '');
   }

@@ -10,6 +10,7 @@ import { benchRoutingTable } from '../algorithms/bench-service.ts';
 import { nodeAddress, SERVICE_ADDRESS, SERVICE_PORT } from '../scenario/network-plan.ts';
 import type { Plan } from '../scenario/plan.ts';
 import type { StartableContender } from './contender.ts';
+import { findProgram } from './find-program.ts';
 import type { ProxyUnderTest } from './proxy-under-test.ts';
 import { KERNEL_PROGRAMS, type KernelPeerName } from './kernel-peers.ts';
 
@@ -68,7 +69,8 @@ function startRules(rules: KernelRules, { scenario }: Plan): ProxyUnderTest {
 }
 
 async function load(rules: KernelRules, text: string): Promise<void> {
-  const program = KERNEL_PROGRAMS[rules.name];
+  const name = KERNEL_PROGRAMS[rules.name];
+  const program = findProgram(name) ?? name;
   const child = spawn(program, rules.arguments, { stdio: ['pipe', 'ignore', 'pipe'] });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (part: string) => (complaint += part));

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { PodwireError } from '../../base/errors.ts';
@@ -14,6 +14,7 @@ import { nodeAddress, podAddress } from '../scenario/network-plan.ts';
 import type { Plan } from '../scenario/plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Contender } from './contender.ts';
+import { findProgram } from './find-program.ts';
 import { installedKernelPeers, kernelContenders } from './kernel-peers.ts';
 import { endChild, processCpuMs, type ProxyUnderTest } from './proxy-under-test.ts';
 
@@ -21,6 +22,8 @@ import { endChild, processCpuMs, type ProxyUnderTest } from './proxy-under-test.
 interface Peer {
   readonly program: string;
   readonly versionFlag: string;
+  /** True when what it says of itself is enough for what is asked of it. */
+  readonly suffices?: (description: string) => boolean;
   readonly carriesUdp: boolean;
   /** Name in the table, and what selects the algorithm in the configuration. */
   readonly algorithms: Readonly<Record<string, string>>;
@@ -28,7 +31,8 @@ interface Peer {
   arguments(configuration: string, folder: string): string[];
 }
 
-const NGINX_STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so';
+/** Beside the program, where a distribution packs it apart: /usr/sbin/nginx has it in /usr/lib. */
+const NGINX_STREAM_MODULE = '../lib/nginx/modules/ngx_stream_module.so';
 /** A proxied connection takes two descriptors, and the usual limit is some 20,000 or more. */
 const PEER_CONNECTIONS = 8000;
 const START_ATTEMPTS = 100;
@@ -70,7 +74,8 @@ const haproxy: Peer = {
 
 const nginx: Peer = {
   program: 'nginx',
-  versionFlag: '-v',
+  versionFlag: '-V',
+  suffices: (description) => /--with-stream(?:\s|$)/.test(description) || nginxModules().length > 0,
   carriesUdp: true,
   algorithms: {
     'nginx-roundrobin': '',
@@ -80,7 +85,7 @@ const nginx: Peer = {
   },
   configuration: (algorithm, { address, port }, plan, folder) =>
     [
-      ...(existsSync(NGINX_STREAM_MODULE) ? [`load_module ${NGINX_STREAM_MODULE};`] : []),
+      ...nginxModules(),
       'daemon off;',
       'master_process off;',
       `pid ${folder}/nginx.pid;`,
@@ -97,8 +102,13 @@ const nginx: Peer = {
       '}',
       '',
     ].join('\n'),
-  arguments: (configuration, folder) => ['-p', folder, '-c', configuration],
+  arguments: (configuration, folder) => ['-p', folder, '-e', 'stderr', '-c', configuration],
 };
+
+function nginxModules(): string[] {
+  const module = join(dirname(findProgram('nginx') ?? ''), NGINX_STREAM_MODULE);
+  return existsSync(module) ? [`load_module ${module};`] : [];
+}
 
 function nginxListener({ protocol, connection }: Scenario, address: string, port: number): string {
   if (protocol !== 'UDP') return `listen ${address}:${port} backlog=4096; tcp_nodelay on;`;
@@ -112,8 +122,9 @@ const PEERS = [haproxy, nginx];
 /** Versions of the peers that are there, by program, the kernel's own by name of row. */
 export async function installedPeers(): Promise<ReadonlyMap<string, string>> {
   const found = new Map(installedKernelPeers());
-  for (const { program, versionFlag } of PEERS) {
-    const version = await versionOf(program, versionFlag);
+  for (const peer of PEERS) {
+    const { program } = peer;
+    const version = await versionOf(peer);
     if (version !== undefined) found.set(program, version);
   }
   return found;
@@ -146,10 +157,15 @@ export function peerContenders(
   return [...proxies, ...kernelContenders(scenario, installed)];
 }
 
-async function versionOf(program: string, flag: string): Promise<string | undefined> {
+/** Undefined also for one that cannot do what is asked of it. */
+async function versionOf({ program, versionFlag, suffices }: Peer): Promise<string | undefined> {
+  const path = findProgram(program);
+  if (path === undefined) return undefined;
   try {
-    const { stdout, stderr } = await promisify(execFile)(program, [flag]);
-    return /\d+\.\d+\.\d+/.exec(stdout + stderr)?.[0];
+    const { stdout, stderr } = await promisify(execFile)(path, [versionFlag]);
+    const description = stdout + stderr;
+    if (suffices?.(description) === false) return undefined;
+    return /\d+\.\d+\.\d+/.exec(description)?.[0];
   } catch {
     return undefined;
   }
@@ -165,7 +181,8 @@ async function startPeer(
   const entry = { address: nodeAddress(0), port: await freePort(nodeAddress(0)) };
   const configuration = join(folder, `${peer.program}.cfg`);
   await writeFile(configuration, peer.configuration(algorithm, entry, plan, folder));
-  const child = spawn(peer.program, peer.arguments(configuration, folder), {
+  const program = findProgram(peer.program) ?? peer.program;
+  const child = spawn(program, peer.arguments(configuration, folder), {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let complaint = '';

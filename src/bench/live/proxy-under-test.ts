@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { PodwireError } from '../../base/errors.ts';
 import type { SocketAddress } from '../../proxy/flow.ts';
 import type { EligibleBackend } from '../algorithms/balancer.ts';
@@ -53,16 +53,24 @@ export async function endChild(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** Linux counts in hundredths of a second, whatever the kernel's own tick (USER_HZ). */
-const MS_PER_TICK = 10;
-/** utime and stime are the 14th and 15th of proc(5)'s list; the text after the name begins with the 3rd. */
-const UTIME_FIELD = 11;
+const NANOSECONDS_PER_MS = 1e6;
 
+/**
+ * Processor time of all threads of a process that are alive, from Linux's /proc/PID/task/TID/schedstat: in
+ * nanoseconds, where utime and stime would be hundredths of a second. Undefined where there is no such thing.
+ */
 export function processCpuMs(pid: number | undefined): number | undefined {
   if (pid === undefined || process.platform !== 'linux') return undefined;
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[UTIME_FIELD]) + Number(fields[UTIME_FIELD + 1])) * MS_PER_TICK;
+  const tasks = `/proc/${pid}/task`;
+  try {
+    const used = readdirSync(tasks).map((thread) => {
+      const [nanoseconds] = readFileSync(`${tasks}/${thread}/schedstat`, 'latin1').split(' ');
+      return Number(nanoseconds);
+    });
+    return used.reduce((sum, one) => sum + one, 0) / NANOSECONDS_PER_MS;
+  } catch {
+    return undefined;
+  }
 }
 
 async function ask(child: ChildProcess, order: ProxyOrder): Promise<ProxyReply> {

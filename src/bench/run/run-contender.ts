@@ -2,12 +2,13 @@ import type { Clock } from '../../base/clock.ts';
 import { BackendFarm } from '../live/backend-farm.ts';
 import type { StartableContender } from '../live/contender.ts';
 import { LoadGenerator } from '../live/load-generator.ts';
-import { isDisturbed, type Slip, slipOf, togetherSlip } from '../live/slip.ts';
+import { type Slip, slipOf, togetherSlip } from '../live/slip.ts';
 import type { AlgorithmResult } from '../report/result.ts';
 import type { Plan } from '../scenario/plan.ts';
 import { Recorder } from '../stats/recorder.ts';
 import { LiveChanges } from './live-changes.ts';
 import { type SeededRun, summarise } from './summarise.ts';
+import { untilQuiet } from './until-quiet.ts';
 
 export interface Repetitions {
   /** Repetition k runs with `<seed>/<k>`. */
@@ -36,22 +37,14 @@ export async function runContender(
   let redone = 0;
   for (let done = 0; done < repetitions.seeds; done += 1) {
     const seed = `${repetitions.seed}/${done + 1}`;
-    repetitions.onRepetition(done, false);
-    let kept = await runOnce(plan, contender, seed, clock);
-    while (isDisturbed(kept.slip) && redone < repetitions.redos) {
-      redone += 1;
-      repetitions.onRepetition(done, true);
-      kept = quieter(kept, await runOnce(plan, contender, seed, clock));
-    }
+    const { kept, redone: more } = await untilQuiet((again) => {
+      repetitions.onRepetition(done, again);
+      return runOnce(plan, contender, seed, clock);
+    }, repetitions.redos - redone);
+    redone += more;
     runs.push(kept);
   }
   return { ...summarise(plan, contender, runs), ...cpuPerRequest(runs), redone };
-}
-
-/** Chosen by what disturbed it, never by what it measured. */
-function quieter(one: Attempt, other: Attempt): Attempt {
-  if (isDisturbed(one.slip) !== isDisturbed(other.slip)) return isDisturbed(one.slip) ? other : one;
-  return other.slip.meanMs < one.slip.meanMs ? other : one;
 }
 
 function cpuPerRequest(runs: readonly Attempt[]): { cpuUsPerRequest?: number } {

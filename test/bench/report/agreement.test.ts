@@ -12,10 +12,14 @@ const simulated = await simulateScenarios({
   onProgress: () => {},
 });
 
-type Scaled = Readonly<Partial<Record<'p50Ms' | 'p99Ms', number>>> & { readonly moved?: number };
+type Scaled = Readonly<Partial<Record<'p50Ms' | 'p99Ms', number>>> & {
+  readonly moved?: number;
+  /** So many of the three were disturbed, and off by far. */
+  readonly disturbed?: number;
+};
 
 /** The simulated result, and as its live one itself with percentiles times so much and requests moved. */
-function withLive({ moved = 0, ...factors }: Scaled): BenchResult {
+function withLive({ moved = 0, disturbed = 0, ...factors }: Scaled): BenchResult {
   const live = simulated.scenarios.map(
     (scenario): ScenarioResult => ({
       ...scenario,
@@ -28,11 +32,12 @@ function withLive({ moved = 0, ...factors }: Scaled): BenchResult {
             ...backend,
             requests: backend.requests + ([moved, -moved][index] ?? 0) * total,
           })),
-          runs: algorithm.runs.map((run) => ({
+          runs: algorithm.runs.map((run, index) => ({
             ...run,
+            slip: { meanMs: index < disturbed ? 50 : 1, p99Ms: 10 },
             metrics: {
               ...run.metrics,
-              p50Ms: run.metrics.p50Ms * (factors.p50Ms ?? 1),
+              p50Ms: run.metrics.p50Ms * (index < disturbed ? 3 : (factors.p50Ms ?? 1)),
               p99Ms: run.metrics.p99Ms * (factors.p99Ms ?? 1),
             },
           })),
@@ -43,20 +48,22 @@ function withLive({ moved = 0, ...factors }: Scaled): BenchResult {
   return { ...simulated, scenarios: [...live, ...simulated.scenarios] };
 }
 
-test.each<[string, Scaled, boolean]>([
-  ['what is the same agrees', {}, true],
-  ['a median 14 % higher agrees', { p50Ms: 1.14 }, true],
-  ['16 % higher does not', { p50Ms: 1.16 }, false],
-  ['nor 16 % lower', { p50Ms: 0.84 }, false],
-  ['a p99 24 % higher agrees', { p99Ms: 1.24 }, true],
-  ['26 % higher does not', { p99Ms: 1.26 }, false],
-  ['a pod with 1.9 % of the requests more agrees', { moved: 0.019 }, true],
-  ['with 2.1 % more it does not', { moved: 0.021 }, false],
+test.each<[string, Scaled, 'yes' | 'no' | 'machine too busy']>([
+  ['what is the same agrees', {}, 'yes'],
+  ['a median 9 % higher agrees', { p50Ms: 1.09 }, 'yes'],
+  ['11 % higher does not', { p50Ms: 1.11 }, 'no'],
+  ['nor 11 % lower', { p50Ms: 0.89 }, 'no'],
+  ['a disturbed repetition does not count', { disturbed: 1 }, 'yes'],
+  ['nor does it excuse the others', { disturbed: 1, p50Ms: 1.11 }, 'no'],
+  ['of two nothing can be said', { disturbed: 2 }, 'machine too busy'],
+  ['a p99 24 % higher agrees', { p99Ms: 1.24 }, 'yes'],
+  ['26 % higher does not', { p99Ms: 1.26 }, 'no'],
+  ['a pod with 1.9 % of the requests more agrees', { moved: 0.019 }, 'yes'],
+  ['with 2.1 % more it does not', { moved: 0.021 }, 'no'],
 ])('%s', (_, scaled, holds) => {
   const [agreement] = agreements(withLive(scaled));
-  expect(agreement?.rows.map((row) => row.holds)).toEqual([holds]);
   expect(agreement === undefined ? '' : agreementText(agreement)).toMatch(
-    new RegExp(`^ipvs-rr .* ${holds ? 'yes' : 'no'}$`, 'm'),
+    new RegExp(`^ipvs-rr .* ${holds}$`, 'm'),
   );
 });
 

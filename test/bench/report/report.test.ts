@@ -144,13 +144,23 @@ describe('verdicts', () => {
   });
 });
 
-test('a load generator that was late itself is told of', () => {
+test('a machine that was busy is told of, and what was run again', () => {
   const [scenario] = result.scenarios;
   if (scenario === undefined) throw new Error('no scenario');
   expect(warnings(scenario)).toEqual([]);
-  const late = scenario.algorithms.map((one) => ({ ...one, lateP99Ms: 12 }));
-  expect(warnings({ ...scenario, algorithms: late })).toHaveLength(1);
-  expect(warnings({ ...scenario, algorithms: late })[0]).toContain('12.0 ms late');
+  const [first, ...others] = scenario.algorithms.map((one) => ({ ...one, redone: 1 }));
+  if (first === undefined) throw new Error('no algorithm');
+  const again = '3 repetitions were run again, since the machine had other things to do.';
+  expect(warnings({ ...scenario, algorithms: [first, ...others] })).toEqual([again]);
+  const runs = first.runs.map((run, index) => ({
+    ...run,
+    slip: index === 0 ? { meanMs: 12, p99Ms: 30 } : { meanMs: 1, p99Ms: 2 },
+  }));
+  const late = { ...scenario, algorithms: [{ ...first, runs }, ...others] };
+  expect(warnings(late)).toEqual([
+    again,
+    'The machine was busy: what was due came up to 12.0 ms late on average, one time in a hundred 30.0 ms or more, which counts as latency. Doubt iptables.',
+  ]);
 });
 
 describe('comparing', () => {
