@@ -1,4 +1,5 @@
 import { isApiError } from '../../api/status-errors.ts';
+import type { Node, Service } from '../../api/types/core.ts';
 import {
   type EndpointSlice,
   MANAGED_BY_LABEL,
@@ -13,8 +14,10 @@ import {
   objectKey,
   splitKey,
 } from './controller-context.ts';
-import { reconcileSlices, SLICE_CONTROLLER } from './endpoint-slices.ts';
+import { wantsTopologyHints } from './endpoint-hints.ts';
+import { reconcileSlices, SLICE_CONTROLLER, type TopologyState } from './endpoint-slices.ts';
 import { TriggerTimes } from './trigger-times.ts';
+import { ZONE_LABEL } from './topology-hints.ts';
 import { hasManagedEndpoints, selectedPods, watchServicePods } from './service-watch.ts';
 
 /** Keeps the EndpointSlices of Services with selectors in step with their pods. */
@@ -27,6 +30,8 @@ export function startEndpointSliceController(context: ControllerContext): Resour
   const slices = informers.of('endpointslices');
   const podsByNamespace = new InformerIndex(pods, (pod) => [pod.metadata.namespace ?? '']);
   const triggerTimes = new TriggerTimes();
+  /** Services that have topology-aware hints now. */
+  const hinted = new Set<string>();
   const slicesByService = new InformerIndex(slices, sliceServiceKeys(SLICE_CONTROLLER));
 
   return startController({
@@ -42,11 +47,12 @@ export function startEndpointSliceController(context: ControllerContext): Resour
           for (const key of slice === undefined ? [] : sliceServiceKeys(SLICE_CONTROLLER)(slice))
             queue.add(key);
       }),
-      // A node's zone is part of its endpoints.
+      // A node's zone is part of its endpoints, and what it can do of how they are spread.
       nodes.subscribe((current, previous) => {
-        const zone = 'topology.kubernetes.io/zone';
-        if (current?.metadata.labels?.[zone] === previous?.metadata.labels?.[zone]) return;
-        for (const service of services.list()) queue.add(objectKey(service));
+        const moved = zoneOf(current) !== zoneOf(previous);
+        if (!moved && capacityOf(current) === capacityOf(previous)) return;
+        for (const service of services.list())
+          if (moved || wantsTopologyHints(service)) queue.add(objectKey(service));
       }),
       () => podsByNamespace.close(),
       () => slicesByService.close(),
@@ -63,6 +69,7 @@ export function startEndpointSliceController(context: ControllerContext): Resour
     const existing = slicesByService.get(key);
     if (service === undefined || !hasManagedEndpoints(service)) {
       triggerTimes.forget(key);
+      hinted.delete(key);
       for (const slice of existing) await remove(slice);
       return;
     }
@@ -80,6 +87,26 @@ export function startEndpointSliceController(context: ControllerContext): Resour
     for (const slice of changes.create) await tools.client.resource('endpointslices').create(slice);
     for (const slice of changes.update) await tools.client.resource('endpointslices').update(slice);
     for (const slice of changes.delete) await remove(slice);
+    reportTopology(service, changes.topology);
+  }
+
+  function reportTopology(service: Service, topology: TopologyState): void {
+    const key = objectKey(service);
+    const had = hinted.has(key);
+    const report = (type: 'Normal' | 'Warning', what: string, message: string): void =>
+      tools.events.record(
+        service,
+        type,
+        `TopologyAwareHints${what}`,
+        `${message}, addressType: IPv4`,
+      );
+    if (topology.kind === 'allocated') hinted.add(key);
+    else hinted.delete(key);
+    if (topology.kind === 'allocated' && !had)
+      report('Normal', 'Enabled', 'Topology Aware Hints has been enabled');
+    if (topology.kind === 'refused') report('Warning', 'Disabled', topology.why);
+    if (topology.kind === 'off' && had)
+      report('Warning', 'Disabled', 'Topology Aware Hints has been disabled');
   }
 
   async function remove(slice: EndpointSlice): Promise<void> {
@@ -91,6 +118,16 @@ export function startEndpointSliceController(context: ControllerContext): Resour
       if (!isApiError(error, 'NotFound')) throw error;
     }
   }
+}
+
+function zoneOf(node: Node | undefined): string | undefined {
+  return node?.metadata.labels?.[ZONE_LABEL];
+}
+
+/** Its CPUs while it is ready. */
+function capacityOf(node: Node | undefined): string | undefined {
+  const ready = node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+  return ready ? node?.status?.allocatable?.['cpu'] : undefined;
 }
 
 /** The Service a slice belongs to, for slices of this manager. */

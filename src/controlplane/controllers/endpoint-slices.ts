@@ -8,21 +8,27 @@ import {
   type SlicePort,
 } from '../../api/types/discovery.ts';
 import { endpointHostname, endpointPorts, isHeadless } from './endpoint-ports.ts';
-import { addHints } from './endpoint-hints.ts';
+import { distributionHints, wantsTopologyHints } from './endpoint-hints.ts';
+import { packEndpoints, type SlicePlan } from './slice-packing.ts';
+import { allocateHints, ZONE_LABEL } from './topology-hints.ts';
 import { withTriggerTime } from './trigger-times.ts';
 import { controllerReference, isPodFinished, isPodReady } from './pod-facts.ts';
 
 export const SLICE_CONTROLLER = 'endpointslice-controller.k8s.io';
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
-const ZONE_LABEL = 'topology.kubernetes.io/zone';
-/** --max-endpoints-per-slice. */
-const MAX_PER_SLICE = 100;
 
 export interface SliceChanges {
   readonly create: readonly EndpointSlice[];
   readonly update: readonly EndpointSlice[];
   readonly delete: readonly EndpointSlice[];
+  /** What became of hints in proportion to the zones: asked for and given, not possible, or not asked for. */
+  readonly topology: TopologyState;
 }
+
+export type TopologyState =
+  | { readonly kind: 'allocated' }
+  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'off' };
 
 export interface SliceInput {
   readonly service: Service;
@@ -43,27 +49,86 @@ interface PortGroup {
 }
 
 /**
- * What to do to a Service's EndpointSlices so that they say what its pods say (pkg/controller/endpointslice
- * and staging endpointslice reconciler): as few writes as possible, at most 100 endpoints a slice. Pure.
+ * What to do to a Service's EndpointSlices so that they say what its pods say (k8s.io/endpointslice, reconciler.go):
+ * as few writes as possible, at most 100 endpoints a slice. Pure.
  */
 export function reconcileSlices(input: SliceInput): SliceChanges {
-  const groups = desiredGroups(input);
-  const changes = {
-    create: [] as EndpointSlice[],
-    update: [] as EndpointSlice[],
-    delete: [] as EndpointSlice[],
+  const packed = packGroups(input, desiredGroups(input));
+  const { plan, topology } = withHints(input, packed);
+  const timed = (slice: EndpointSlice): EndpointSlice => withTime(slice, input.triggerTime);
+  return {
+    create: plan.create.map(timed),
+    update: plan.update.map(timed),
+    delete: plan.delete,
+    topology,
   };
-  const remaining = new Set(
+}
+
+function packGroups(input: SliceInput, groups: readonly PortGroup[]): SlicePlan {
+  const { service } = input;
+  const labels = sliceLabels(service);
+  const plan: SlicePlan = { create: [], update: [], unchanged: [], delete: [] };
+  const left = new Set(
     input.existing.filter(({ metadata }) => metadata.deletionTimestamp === undefined),
   );
-  for (const group of groups) {
-    const mine = [...remaining].filter((slice) => samePorts(slice.ports ?? [], group.ports));
-    for (const slice of mine) remaining.delete(slice);
-    reconcileGroup(input.service, group, mine, changes);
+  const count = left.size;
+  for (const { ports, endpoints } of groups) {
+    const slices = [...left].filter((slice) => equalJson(slice.ports ?? [], ports));
+    for (const slice of slices) left.delete(slice);
+    const packed = packEndpoints({
+      desired: endpoints,
+      idOf: endpointId,
+      slices,
+      labels,
+      newSlice: (list) => newSlice(service, ports, list),
+    });
+    plan.create.push(...packed.create);
+    plan.update.push(...packed.update);
+    plan.unchanged.push(...packed.unchanged);
+    plan.delete.push(...packed.delete);
   }
-  changes.delete.push(...remaining);
-  const timed = (slice: EndpointSlice): EndpointSlice => withTime(slice, input.triggerTime);
-  return { ...changes, create: changes.create.map(timed), update: changes.update.map(timed) };
+  plan.delete.push(...left);
+  if (groups.length === 0 && plan.delete.length === count) keepPlaceholder(service, plan);
+  reuseSlices(plan);
+  return plan;
+}
+
+/** A Service without endpoints keeps one empty slice: its absence would look like "not yet known". */
+function keepPlaceholder(service: Service, plan: SlicePlan): void {
+  const placeholder = newSlice(service, [], []);
+  const [only] = plan.delete;
+  const stands =
+    plan.delete.length === 1 &&
+    only !== undefined &&
+    (only.endpoints ?? []).length === 0 &&
+    (only.ports ?? []).length === 0 &&
+    equalJson(only.metadata.labels, placeholder.metadata.labels);
+  if (stands) plan.unchanged.push(...plan.delete.splice(0));
+  else plan.create.push(placeholder);
+}
+
+/** One write instead of two: what would be made takes the place of what would go. */
+function reuseSlices(plan: SlicePlan): void {
+  while (plan.create.length > 0) {
+    const old = plan.delete.pop();
+    const [made] = old === undefined ? [] : plan.create.splice(0, 1);
+    if (old === undefined || made === undefined) return;
+    const { labels } = made.metadata;
+    plan.update.push({
+      ...made,
+      metadata: { ...old.metadata, ...(labels === undefined ? {} : { labels }) },
+    });
+  }
+}
+
+function withHints(
+  { service, nodes }: SliceInput,
+  plan: SlicePlan,
+): { readonly plan: SlicePlan; readonly topology: TopologyState } {
+  if (!wantsTopologyHints(service))
+    return { plan: distributionHints(service, plan), topology: { kind: 'off' } };
+  const { plan: hinted, ...topology } = allocateHints(plan, nodes);
+  return { plan: hinted, topology };
 }
 
 function withTime(slice: EndpointSlice, time: string | undefined): EndpointSlice {
@@ -87,13 +152,7 @@ function desiredGroups(input: SliceInput): PortGroup[] {
     const endpoint = podEndpoint(input, pod);
     group.endpoints.set(endpointId(endpoint), endpoint);
   }
-  const list = [...groups.values()];
-  addHints(
-    input.service,
-    list.flatMap((group) => [...group.endpoints.values()]),
-  );
-  // A Service without endpoints keeps one empty slice: its absence would look like "not yet known".
-  return list.length === 0 ? [{ ports: [], endpoints: new Map() }] : list;
+  return [...groups.values()];
 }
 
 function podAddress(pod: Pod): string | undefined {
@@ -129,43 +188,6 @@ function endpointId(endpoint: SliceEndpoint): string {
   return `${endpoint.addresses[0]} ${endpoint.targetRef?.uid ?? ''}`;
 }
 
-function reconcileGroup(
-  service: Service,
-  group: PortGroup,
-  slices: readonly EndpointSlice[],
-  changes: { create: EndpointSlice[]; update: EndpointSlice[]; delete: EndpointSlice[] },
-): void {
-  const missing = new Map(group.endpoints);
-  const kept = slices.map((slice) => {
-    const endpoints: SliceEndpoint[] = [];
-    for (const endpoint of slice.endpoints ?? []) {
-      const id = endpointId(endpoint);
-      const desired = missing.get(id);
-      if (desired === undefined) continue;
-      endpoints.push(desired);
-      missing.delete(id);
-    }
-    return { slice, endpoints };
-  });
-  const added = [...missing.values()];
-  // Fill the fullest slices first: few writes, and slices stay whole.
-  for (const { endpoints } of kept.toSorted((a, b) => b.endpoints.length - a.endpoints.length))
-    endpoints.push(...added.splice(0, MAX_PER_SLICE - endpoints.length));
-  const empty = kept.filter(({ endpoints }) => endpoints.length === 0);
-  const keepOneEmpty = group.endpoints.size === 0 ? empty[0] : undefined;
-  for (const entry of kept) {
-    if (entry.endpoints.length === 0 && entry !== keepOneEmpty) changes.delete.push(entry.slice);
-    else {
-      const next = withContent(service, entry.slice, entry.endpoints);
-      if (!sameSlice(entry.slice, next)) changes.update.push(next);
-    }
-  }
-  while (added.length > 0)
-    changes.create.push(newSlice(service, group.ports, added.splice(0, MAX_PER_SLICE)));
-  if (group.endpoints.size === 0 && kept.length === 0)
-    changes.create.push(newSlice(service, group.ports, []));
-}
-
 function newSlice(
   service: Service,
   ports: readonly SlicePort[],
@@ -186,18 +208,6 @@ function newSlice(
   };
 }
 
-function withContent(
-  service: Service,
-  slice: EndpointSlice,
-  endpoints: readonly SliceEndpoint[],
-): EndpointSlice {
-  return {
-    ...slice,
-    metadata: { ...slice.metadata, labels: sliceLabels(service) },
-    endpoints: [...endpoints],
-  };
-}
-
 function sliceLabels(service: Service): Record<string, string> {
   return {
     ...service.metadata.labels,
@@ -205,15 +215,4 @@ function sliceLabels(service: Service): Record<string, string> {
     [SERVICE_NAME_LABEL]: service.metadata.name ?? '',
     [MANAGED_BY_LABEL]: SLICE_CONTROLLER,
   };
-}
-
-function samePorts(a: readonly SlicePort[], b: readonly SlicePort[]): boolean {
-  return equalJson(a, b);
-}
-
-function sameSlice(a: EndpointSlice, b: EndpointSlice): boolean {
-  return (
-    equalJson(a.metadata.labels, b.metadata.labels) &&
-    equalJson(a.endpoints ?? [], b.endpoints ?? [])
-  );
 }

@@ -79,8 +79,12 @@ function sizes(slices: readonly EndpointSlice[]): number[] {
   return slices.map(({ endpoints }) => endpoints?.length ?? 0);
 }
 
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
 function pods(count: number): Pod[] {
-  return Array.from({ length: count }, (_, index) => pod(index + 1));
+  return range(1, count).map((number) => pod(number));
 }
 
 describe('a hundred endpoints a slice', () => {
@@ -104,8 +108,54 @@ describe('a hundred endpoints a slice', () => {
 
   test('nothing changed: nothing is written; no pods: one empty slice remains', () => {
     const slices = stored(reconcile(service(), pods(250)));
-    expect(reconcile(service(), pods(250), slices)).toEqual({ create: [], update: [], delete: [] });
-    expect(sizes(stored(reconcile(service(), [], slices), slices))).toEqual([0]);
+    expect(reconcile(service(), pods(250), slices)).toMatchObject({
+      create: [],
+      update: [],
+      delete: [],
+    });
+    const none = reconcile(service(), [], slices);
+    expect([none.create.length, none.update.length, none.delete.length]).toEqual([0, 1, 2]);
+    const placeholder = stored(none, slices);
+    expect(placeholder).toMatchObject([{ endpoints: [], ports: [] }]);
+    expect(reconcile(service(), [], placeholder)).toMatchObject({
+      create: [],
+      update: [],
+      delete: [],
+    });
+  });
+
+  test('what is left goes into the one slice that it fits best, whatever room others have', () => {
+    const slices = stored(reconcile(service(), pods(250)));
+    // 99, 90 and 50 endpoints are left.
+    const gone = new Set([1, ...range(101, 110)]);
+    const fewer = pods(250).filter((_, index) => !gone.has(index + 1));
+    const thinned = stored(reconcile(service(), fewer, slices), slices);
+    expect(sizes(thinned)).toEqual([99, 90, 50]);
+    const more = reconcile(service(), [...fewer, pod(301), pod(302)], thinned);
+    expect([more.create.length, more.update.length, more.delete.length]).toEqual([0, 1, 0]);
+    expect(sizes(stored(more, thinned))).toEqual([99, 92, 50]);
+  });
+
+  test('slices that are written anyway are filled first, then new ones, then the rest finds its place', () => {
+    const slices = stored(reconcile(service(), pods(250)));
+    const without = pods(250).slice(1);
+    const many = range(301, 402).map((number) => pod(number));
+    const changes = reconcile(service(), [...without, ...many], slices);
+    expect([changes.create.length, changes.update.length, changes.delete.length]).toEqual([
+      1, 2, 0,
+    ]);
+    expect(sizes(stored(changes, slices))).toEqual([100, 100, 51, 100]);
+  });
+
+  test('a slice that would go is used for one that would be made', () => {
+    const slices = stored(reconcile(service(), pods(3)));
+    const other = service({ ports: [{ port: 80, targetPort: 9090 }] });
+    const changes = reconcile(other, pods(3), slices);
+    expect(changes).toMatchObject({
+      create: [],
+      update: [{ metadata: { name: 'web-0' }, ports: [{ port: 9090 }] }],
+      delete: [],
+    });
   });
 });
 
