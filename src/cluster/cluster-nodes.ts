@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -18,6 +18,7 @@ import type { PodPorts } from '../node/pod-ports.ts';
 import { SharedIngress } from '../node/shared-ingress.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import { nodeAddress } from './networking-settings.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 
 export interface ClusterNodesOptions {
   readonly config: ClusterConfig;
@@ -109,7 +110,7 @@ export class ClusterNodes implements Resource {
       clusterDomain: config.dnsDomain,
       host: await hostResolvConf(),
     };
-    const podsFolder = await mkdtemp(join(tmpdir(), 'podwire-'));
+    const podsFolder = await makeScratchFolder(tmpdir());
     const nodes = new ClusterNodes(options, { podsFolder, dns });
     try {
       await options.informers.synced();

@@ -11,6 +11,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, errorMessage, PodwireError } from '../../base/errors.ts';
+import { isOtherAlive, ownIdentity, parseIdentity } from '../../base/process-identity.ts';
 import { decodeRecord, encodeRecord, type LogRecord } from './log-record.ts';
 
 /**
@@ -56,10 +57,7 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
 /** False where there is one already. */
 async function writeLock(path: string): Promise<boolean> {
   try {
-    await writeFile(path, `${process.pid} ${await startOf(process.pid)}`, {
-      flag: 'wx',
-      mode: PRIVATE,
-    });
+    await writeFile(path, await ownIdentity(), { flag: 'wx', mode: PRIVATE });
     return true;
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false;
@@ -68,32 +66,13 @@ async function writeLock(path: string): Promise<boolean> {
 }
 
 async function removeStaleLock(directory: string, path: string): Promise<void> {
-  const [holder = '0', start] = (await readFile(path, 'utf8').catch(() => '0')).split(' ');
-  if (await isAlive(Number(holder), start))
+  const holder = parseIdentity(await readFile(path, 'utf8').catch(() => ''));
+  if (await isOtherAlive(holder))
     throw new PodwireError(
       'store-locked',
-      `${directory} is in use by process ${holder}; stop it, or use another --data-dir`,
+      `${directory} is in use by process ${holder.pid}; stop it, or use another --data-dir`,
     );
   await rm(path, { force: true });
-}
-
-/** Whether the process that wrote a lock still runs: after a reboot another one may have its number. */
-async function isAlive(pid: number, start: string | undefined): Promise<boolean> {
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (errorCode(error) !== 'EPERM') return false;
-  }
-  const startNow = await startOf(pid);
-  return start === undefined || start === startNow;
-}
-
-/** When a process started, in a unit of the system's (proc(5), field 22 of stat); empty where there is no /proc. */
-async function startOf(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The name, in brackets, may hold anything.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
 /** Reads everything back. Throws `store-corrupt` for damage a crash cannot explain. */

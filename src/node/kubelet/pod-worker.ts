@@ -203,15 +203,15 @@ export class PodWorker {
   }
 
   async #openHostPorts(): Promise<void> {
-    const { tcp, other } = hostPortsOf(this.#pod, this.#options.nodeIP);
-    for (const port of other)
+    const { served, unserved } = hostPortsOf(this.#pod, this.#options.nodeIP);
+    for (const port of unserved)
       this.#record(
         'Warning',
         'HostPortNotServed',
-        `podwire serves TCP host ports only, not ${port}`,
+        `podwire serves TCP and UDP host ports, not ${port}`,
       );
-    if (tcp.length === 0 || this.#podIP === undefined) return;
-    this.#openPorts = await this.#options.hostPorts.open(tcp, this.#podIP, (message) =>
+    if (served.length === 0 || this.#podIP === undefined) return;
+    this.#openPorts = await this.#options.hostPorts.open(served, this.#podIP, (message) =>
       this.#record('Warning', 'HostPortNotServed', message),
     );
   }
