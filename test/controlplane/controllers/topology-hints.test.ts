@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Node } from '../../../src/api/types/core.ts';
 import type { EndpointSlice, SliceEndpoint } from '../../../src/api/types/discovery.ts';
@@ -24,7 +24,7 @@ function node(zone: string, cpu: number, more: Record<string, string> = {}): Nod
 
 /** One endpoint a letter, in the zone of that name; capitals are not ready, `-` has no zone. */
 function slice(zones: string, hints = ''): EndpointSlice {
-  const endpoints = [...zones].map((zone, index): SliceEndpoint => {
+  const endpoints = zones.split('').map((zone, index): SliceEndpoint => {
     const hint = hints[index];
     return {
       addresses: [`192.0.2.${index}`],
