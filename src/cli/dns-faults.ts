@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { execOnNode } from '../cluster/node-exec.ts';
+import { errorCode } from '../base/errors.ts';
+import { execOnNode, nodesOf } from '../cluster/node-exec.ts';
 import { nodesWithDns } from '../cluster/nodes-with-dns.ts';
 import { addKubeconfigOption, ofCluster } from './node.ts';
 import { CommandError, type Terminal } from './terminal.ts';
@@ -32,6 +33,8 @@ Faults:
   unsynced             SERVFAIL where it would be NXDOMAIN, as before the API has been read
   stale                the first answer to a question is given for ever
   upstream=SERVFAIL    what forward gets from upstreams; upstream=timeout for silence
+DNS pods that start later have the faults too, but for those with count=.
+
 Conditions, all of which must hold:
   name=DOMAIN type=AAAA client=ADDRESS|CIDR|NAMESPACE/POD fraction=0.5 count=10
 
@@ -50,7 +53,10 @@ Examples:
   );
 }
 
-/** Runs `dns-faults` on every node that has the DNS servers meant. */
+/**
+ * Runs `dns-faults` on the node that has the DNS server meant; without a name on all nodes, as a DNS pod may start
+ * on any of them later.
+ */
 function onEveryNode(
   words: readonly string[],
   flags: FaultFlags,
@@ -58,14 +64,30 @@ function onEveryNode(
 ): Promise<void> {
   const { kubeconfig, server } = flags;
   return ofCluster(async () => {
-    const nodes = (await nodesWithDns(kubeconfig)).filter(
-      ({ servers }) => server === undefined || servers.includes(server),
-    );
-    if (nodes.length === 0)
-      throw new CommandError(`no DNS server ${server ?? ''} runs in the cluster`);
+    const nodes =
+      server === undefined ? await nodesOf(kubeconfig) : await nodesOfServer(kubeconfig, server);
     const which = server === undefined ? [] : ['--server', server];
-    for (const { node } of nodes)
-      for await (const chunk of execOnNode(kubeconfig, node, ['dns-faults', ...words, ...which]))
-        await terminal.write(chunk);
+    for (const node of nodes)
+      await onNode(node, ['dns-faults', ...words, ...which], kubeconfig, terminal);
   });
+}
+
+/** A node that is off, or is no podwire's, has no DNS server to befall. */
+async function onNode(
+  node: string,
+  command: readonly string[],
+  kubeconfig: string,
+  terminal: Terminal,
+): Promise<void> {
+  try {
+    for await (const chunk of execOnNode(kubeconfig, node, command)) await terminal.write(chunk);
+  } catch (error) {
+    if (errorCode(error) !== 'NODE_EXEC') throw error;
+  }
+}
+
+async function nodesOfServer(kubeconfig: string, server: string): Promise<string[]> {
+  const nodes = (await nodesWithDns(kubeconfig)).filter(({ servers }) => servers.includes(server));
+  if (nodes.length === 0) throw new CommandError(`no DNS server ${server} runs in the cluster`);
+  return nodes.map(({ node }) => node);
 }

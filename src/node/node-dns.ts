@@ -1,5 +1,6 @@
 import type { Pod } from '../api/types/core.ts';
 import { PodwireError } from '../base/errors.ts';
+import type { DnsFault } from '../dns/faults/dns-fault.ts';
 import type { DnsServers, RunningDnsServer } from './dns-servers.ts';
 import { type DnsQuestion, explainDns, findPod } from './explain-dns.ts';
 import type { PodDns } from './kubelet/pod-worker.ts';
@@ -38,6 +39,30 @@ export class NodeDns {
         ? `${this.#node} runs no DNS server; podwire node exec NODE dns-servers tells which does`
         : `${this.#node} runs no DNS server ${name}; there is ${known}`,
     );
+  }
+
+  /**
+   * Befalls the servers called `name`, else all there are and, unless it is for a number of queries, those that
+   * start later. Tells which fault it became where. Throws with code `DNS_SERVER` or `DNS_FAULT`.
+   */
+  setFault(fault: DnsFault, name?: string): { readonly server: string; readonly id: number }[] {
+    const befallen = name === undefined ? this.running : this.servers(name);
+    if (name === undefined && fault.count === undefined) this.#servers.keepFault(fault);
+    return befallen.map((running) => ({
+      server: running.name,
+      id: running.server.faults.add(fault).id,
+    }));
+  }
+
+  /** Takes all faults away, of the servers called `name` only or of all, later ones too. Tells how many they had. */
+  clearFaults(name?: string): { readonly server: string; readonly count: number }[] {
+    const freed = name === undefined ? this.running : this.servers(name);
+    if (name === undefined) this.#servers.forgetFaults();
+    return freed.map((running) => {
+      const count = running.server.faults.list().length;
+      running.server.faults.clear();
+      return { server: running.name, count };
+    });
   }
 
   /** Those there are, even if none. */

@@ -26,7 +26,7 @@ export interface ListedFault {
 }
 
 /** More at once help nobody. */
-const MAX_FAULTS = 1000;
+export const MAX_FAULTS = 1000;
 /** Questions whose first answer is remembered by a `stale` fault. */
 const MAX_STALE = 10_000;
 

@@ -9,7 +9,7 @@ const ARGUMENTS = 'set FAULT [CONDITION…] | list | clear [--server NAME]';
 const USAGE = `dns-faults ${ARGUMENTS}`;
 const OPTIONS = { server: { type: 'string' } } as const;
 
-/** Sets, lists and clears the faults of the node's DNS servers. */
+/** Sets, lists and clears the faults of the node's DNS servers, those that start later included. */
 export const dnsFaults: NodeCommand = {
   name: 'dns-faults',
   summary: `${ARGUMENTS}  drop, delay=2s, rcode=SERVFAIL … name= type= client= fraction= count=`,
@@ -26,17 +26,13 @@ export const dnsFaults: NodeCommand = {
 function setFault(dns: NodeDns, words: readonly string[], name: string | undefined): string {
   const fault = parseFault(words.map((word) => withPodAddress(dns, word)));
   return dns
-    .servers(name)
-    .map((running) => {
-      const { id } = running.server.faults.add(fault);
-      return `${running.name} fault ${id}: ${formatFault(fault)}\n`;
-    })
+    .setFault(fault, name)
+    .map(({ server, id }) => `${server} fault ${id}: ${formatFault(fault)}\n`)
     .join('');
 }
 
 function listFaults(dns: NodeDns, name: string | undefined): string {
-  return dns
-    .servers(name)
+  return (name === undefined ? dns.running : dns.servers(name))
     .flatMap((running) =>
       running.server.faults.list().map(({ id, fault, left }) => {
         const rest = Number.isFinite(left) ? ` (${left} left)` : '';
@@ -48,12 +44,8 @@ function listFaults(dns: NodeDns, name: string | undefined): string {
 
 function clearFaults(dns: NodeDns, name: string | undefined): string {
   return dns
-    .servers(name)
-    .map((running) => {
-      const count = running.server.faults.list().length;
-      running.server.faults.clear();
-      return `${running.name}: ${count} fault(s) cleared\n`;
-    })
+    .clearFaults(name)
+    .map(({ server, count }) => `${server}: ${count} fault(s) cleared\n`)
     .join('');
 }
 

@@ -26,13 +26,14 @@ const CLIENT: Pod = {
 describe('a node whose coredns pod runs', () => {
   let server: DnsServer;
   let dns: NodeDns;
+  let servers: DnsServers;
   let stop: AbortController;
 
   beforeEach(async () => {
     stop = new AbortController();
     const pods = { list: () => [CLIENT] } as unknown as ObjectFeed<Pod>;
     server = await startTestServer(COREFILE, { source: clusterSource(), podOf: podOf(pods) });
-    const servers = new DnsServers();
+    servers = new DnsServers();
     servers.add({ name: 'coredns-1', node: 'node-1', address: '127.244.0.2:53', server });
     servers.add({ name: 'elsewhere', node: 'node-2', address: '127.244.1.2:53', server });
     dns = new NodeDns({
@@ -86,6 +87,41 @@ svc1: found as ${SVC1} with 1 query.
     );
     expect(await run('dns-faults clear')).toBe('coredns-1: 2 fault(s) cleared\n');
     expect((await ask(server, SVC1)).rcode).toBe(0);
+  });
+
+  test('dns-faults befall servers that start later, but for a number of queries or one server', async () => {
+    await run('dns-faults set empty type=AAAA');
+    await run('dns-faults set drop count=5');
+    await run('dns-faults set truncate --server coredns-1');
+    await using next = await startTestServer(COREFILE, { source: clusterSource() });
+    const forget = servers.add({ name: 'coredns-2', node: 'node-1', address: '', server: next });
+    expect(await run('dns-faults list --server coredns-2')).toBe(
+      'coredns-2 fault 1: empty type=AAAA\n',
+    );
+    expect(await run('dns-faults clear')).toBe(
+      'coredns-1: 3 fault(s) cleared\ncoredns-2: 1 fault(s) cleared\n',
+    );
+    forget();
+    servers.add({ name: 'coredns-3', node: 'node-1', address: '', server: next });
+    expect(await run('dns-faults list')).toBe('');
+  });
+
+  test('dns-faults wait for a server where there is none yet', async () => {
+    const empty = new DnsServers();
+    const { clusterDns, host } = {
+      clusterDns: [],
+      host: { nameservers: [], searches: [], options: [] },
+    };
+    const pods = { list: () => [CLIENT] } as unknown as ObjectFeed<Pod>;
+    const settings = { clusterDns, host, clusterDomain: 'cluster.local', pods };
+    dns = new NodeDns({ node: 'node-3', servers: empty, ...settings });
+    expect(await run('dns-faults set drop')).toBe('');
+    expect(await run('dns-faults set drop')).toBe('');
+    empty.add({ name: 'coredns-4', node: 'node-3', address: '', server });
+    expect(await run('dns-faults list')).toBe('coredns-4 fault 1: drop\n');
+    await expect(run('dns-faults set drop --server nobody')).rejects.toThrow(
+      'node-3 runs no DNS server nobody; there is coredns-4',
+    );
   });
 
   test('dns-trace follows queries while somebody reads, and says which pod asked', async () => {
