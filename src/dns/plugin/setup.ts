@@ -8,6 +8,7 @@ import type { Found } from '../backend/backend.ts';
 import type { Token } from '../corefile/lexer.ts';
 import type { Directive } from '../corefile/parse-corefile.ts';
 import { parseZones } from '../corefile/zone-key.ts';
+import { matchingZone } from '../message/name.ts';
 import type { AskedQuestion, UpstreamFailure } from '../faults/dns-fault.ts';
 import type { DnsSource } from '../source/dns-source.ts';
 import type { DnsRequest, Plugin } from './plugin.ts';
@@ -202,6 +203,11 @@ export function zoneArguments(args: readonly Token[], fallback: readonly string[
 /** `fallthrough [ZONE...]`: which names may go on to the next plugin after NXDOMAIN. */
 export interface Fallthrough {
   readonly zones: readonly string[];
+}
+
+/** Whether a name that was not found goes on to the next plugin. `name` folded. */
+export function fallsThrough(fallthrough: Fallthrough | undefined, name: string): boolean {
+  return fallthrough !== undefined && matchingZone(fallthrough.zones, name) !== undefined;
 }
 
 export function fallthroughArgument(directive: Directive): Fallthrough {

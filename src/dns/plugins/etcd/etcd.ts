@@ -1,5 +1,5 @@
 import { errorMessage } from '../../../base/errors.ts';
-import { isReverseName, foldName, joinName, matchingZone } from '../../message/name.ts';
+import { isReverseName, foldName, joinName } from '../../message/name.ts';
 import type { Backend, BackendQuery, Found, LookupResult } from '../../backend/backend.ts';
 import {
   backendQuery,
@@ -11,12 +11,12 @@ import {
   negativeReply,
 } from '../../backend/backend-outcome.ts';
 import { soaRecord } from '../../backend/backend-reply.ts';
-import { hostKind, lookupWithChase } from '../../backend/lookup-addresses.ts';
-import { lookupCname, lookupMx, lookupPtr, lookupSrv } from '../../backend/lookup-targets.ts';
+import { hostKind } from '../../backend/lookup-addresses.ts';
+import { lookupByType } from '../../backend/lookup-by-type.ts';
 import { Rcode, RecordType } from '../../message/codes.ts';
 import { addressRecord, nameRecord, type ResourceRecord } from '../../message/message.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
-import type { Fallthrough } from '../../plugin/setup.ts';
+import { fallsThrough, type Fallthrough } from '../../plugin/setup.ts';
 import type { KeyValueReader } from '../../plugin/key-value.ts';
 import { findEntries } from './find-entries.ts';
 import type { SkydnsLayout } from './message.ts';
@@ -65,9 +65,9 @@ export class EtcdPlugin implements Plugin {
     try {
       const result = await this.#answer(query);
       if (result.kind === 'found') return foundReply(this.#voice, query, result);
-      const mayPass =
-        matchingZone(this.#options.fallthrough?.zones ?? [], request.name) !== undefined;
-      return mayPass ? await next(request) : negativeReply(this.#voice, query, Rcode.NXDOMAIN);
+      return fallsThrough(this.#options.fallthrough, request.name)
+        ? await next(request)
+        : negativeReply(this.#voice, query, Rcode.NXDOMAIN);
     } catch (error) {
       // The store is out of reach: say so, with the zone's SOA.
       return {
@@ -79,18 +79,6 @@ export class EtcdPlugin implements Plugin {
 
   #answer(query: BackendQuery): Promise<LookupResult> {
     switch (query.type) {
-      case RecordType.A:
-      case RecordType.AAAA:
-      case RecordType.TXT:
-        return lookupWithChase(this.#backend, query);
-      case RecordType.PTR:
-        return lookupPtr(this.#backend, query);
-      case RecordType.MX:
-        return lookupMx(this.#backend, query);
-      case RecordType.SRV:
-        return lookupSrv(this.#backend, query);
-      case RecordType.CNAME:
-        return lookupCname(this.#backend, query);
       case RecordType.SOA:
         return Promise.resolve(foundOnly([this.#soa(query)]));
       case RecordType.NS:
@@ -98,7 +86,7 @@ export class EtcdPlugin implements Plugin {
           ? this.#nameServers(query)
           : existence(this.#backend, query);
       default:
-        return existence(this.#backend, query);
+        return lookupByType(this.#backend, query);
     }
   }
 

@@ -1,8 +1,8 @@
 import { Rcode, RecordType } from '../../message/codes.ts';
 import { replyTo, type DnsMessage, type ResourceRecord } from '../../message/message.ts';
-import { isSubdomain, matchingZone } from '../../message/name.ts';
+import { isSubdomain } from '../../message/name.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
-import type { Fallthrough, Transferer } from '../../plugin/setup.ts';
+import { fallsThrough, type Fallthrough, type Transferer } from '../../plugin/setup.ts';
 import type { Zone, ZoneAnswer } from './zone.ts';
 
 /** A zone and what to do with names it does not have. */
@@ -31,8 +31,8 @@ export class FilePlugin implements Plugin, Transferer {
     if (type === RecordType.AXFR || type === RecordType.IXFR)
       return { kind: 'rcode', rcode: Rcode.REFUSED };
     const answer = zone.lookup(name, type);
-    const mayPass = matchingZone(fallthrough?.zones ?? [], request.name) !== undefined;
-    if (answer.kind === 'nameError' && answer.answers.length === 0 && mayPass) return next(request);
+    const isUnknown = answer.kind === 'nameError' && answer.answers.length === 0;
+    if (isUnknown && fallsThrough(fallthrough, request.name)) return next(request);
     return { kind: 'reply', message: await replyFor(request, zone, answer), plugin: this.name };
   }
 

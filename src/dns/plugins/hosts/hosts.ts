@@ -2,7 +2,7 @@ import { RecordType } from '../../message/codes.ts';
 import { addressRecord, nameRecord, replyTo, type ResourceRecord } from '../../message/message.ts';
 import { addressOfReverseName, matchingZone, nextDot } from '../../message/name.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
-import type { Fallthrough } from '../../plugin/setup.ts';
+import { fallsThrough, type Fallthrough } from '../../plugin/setup.ts';
 import { Rcode } from '../../message/codes.ts';
 import { Stamps } from '../../plugin/stamps.ts';
 import type { HostsTable } from './hosts-file.ts';
@@ -69,7 +69,7 @@ export class HostsPlugin implements Plugin {
       const message = replyTo(request.message, { authoritative: true });
       return Promise.resolve({ kind: 'reply', message, plugin: this.name });
     }
-    const mayPass = matchingZone(this.#options.fallthrough?.zones ?? [], name) !== undefined;
+    const mayPass = fallsThrough(this.#options.fallthrough, name);
     // Addresses that are not in the file are somebody else's, with or without fallthrough.
     if (mayPass || question.type === RecordType.PTR) return next(request);
     return Promise.resolve({ kind: 'rcode', rcode: Rcode.SERVFAIL });

@@ -23,10 +23,9 @@ import {
   isSubdomain,
   joinName,
   labelsOf,
-  matchingZone,
 } from '../../message/name.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
-import type { ExternalSource, Fallthrough } from '../../plugin/setup.ts';
+import { fallsThrough, type ExternalSource, type Fallthrough } from '../../plugin/setup.ts';
 
 export interface K8sExternalOptions {
   readonly zones: readonly string[];
@@ -60,9 +59,9 @@ export class K8sExternalPlugin implements Plugin {
       return this.#belowApex(query, voice);
     const result = await this.#answer(query, source);
     if (result.kind === 'missing') {
-      const mayPass =
-        matchingZone(this.#options.fallthrough?.zones ?? [], request.name) !== undefined;
-      return mayPass ? next(request) : negativeReply(voice, query, Rcode.NXDOMAIN);
+      return fallsThrough(this.#options.fallthrough, request.name)
+        ? next(request)
+        : negativeReply(voice, query, Rcode.NXDOMAIN);
     }
     return foundReply(voice, query, result);
   }

@@ -9,8 +9,7 @@ import {
   negativeReply,
 } from '../../backend/backend-outcome.ts';
 import { soaRecord } from '../../backend/backend-reply.ts';
-import { lookupWithChase } from '../../backend/lookup-addresses.ts';
-import { lookupCname, lookupMx, lookupPtr, lookupSrv } from '../../backend/lookup-targets.ts';
+import { lookupByType } from '../../backend/lookup-by-type.ts';
 import { Rcode, RecordType } from '../../message/codes.ts';
 import {
   addressRecord,
@@ -18,8 +17,9 @@ import {
   type DnsMessage,
   type ResourceRecord,
 } from '../../message/message.ts';
-import { foldName, joinName, matchingZone } from '../../message/name.ts';
+import { foldName, joinName } from '../../message/name.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
+import { fallsThrough } from '../../plugin/setup.ts';
 import { findRecords, findReverse, type Lookup } from './find-records.ts';
 import { SERIAL_KEY } from './kubernetes-view.ts';
 import { nameServerAddresses } from './name-servers.ts';
@@ -56,26 +56,15 @@ export class KubernetesPlugin implements Plugin {
 
   async #answer(query: BackendQuery): Promise<LookupResult> {
     switch (query.type) {
-      case RecordType.A:
-      case RecordType.AAAA:
-        return lookupWithChase(this.#backend, query);
       case RecordType.TXT:
         return this.#text(query);
-      case RecordType.CNAME:
-        return lookupCname(this.#backend, query);
-      case RecordType.PTR:
-        return lookupPtr(this.#backend, query);
-      case RecordType.MX:
-        return lookupMx(this.#backend, query);
-      case RecordType.SRV:
-        return lookupSrv(this.#backend, query);
       case RecordType.SOA:
         // Below the apex always NODATA, even for names that do not exist.
         return foundOnly(isApex(query) ? [this.#soa(query)] : []);
       case RecordType.NS:
         return isApex(query) ? this.#nameServers(query) : existence(this.#backend, query);
       default:
-        return existence(this.#backend, query);
+        return lookupByType(this.#backend, query);
     }
   }
 
@@ -83,7 +72,7 @@ export class KubernetesPlugin implements Plugin {
   #text(query: BackendQuery): Promise<LookupResult> {
     const version = joinName('dns-version', foldName(query.zone));
     return query.folded === version
-      ? lookupWithChase(this.#backend, query)
+      ? lookupByType(this.#backend, query)
       : existence(this.#backend, query);
   }
 
@@ -100,8 +89,7 @@ export class KubernetesPlugin implements Plugin {
 
   async #missing(query: BackendQuery, next: Handler): Promise<Outcome> {
     const { request } = query;
-    const zones = this.#lookup.options.fallthrough?.zones ?? [];
-    if (matchingZone(zones, query.folded) !== undefined) return next(request);
+    if (fallsThrough(this.#lookup.options.fallthrough, query.folded)) return next(request);
     const synced = this.#isSynced();
     if (synced) request.reuse.allow();
     else

@@ -10,7 +10,7 @@ import {
 import { matchingZone } from '../../message/name.ts';
 import { parseRecord } from '../../message/zone-file.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
-import type { Fallthrough } from '../../plugin/setup.ts';
+import { fallsThrough, type Fallthrough } from '../../plugin/setup.ts';
 import type { GoTemplate, TemplateData } from './go-template.ts';
 
 export interface TemplateRule {
@@ -57,7 +57,7 @@ export class TemplatePlugin implements Plugin {
       const data = matchOf(rule, request);
       if (data === undefined) {
         if (!concerns(rule, request)) continue;
-        if (matchingZone(rule.fallthrough?.zones ?? [], request.name) !== undefined) continue;
+        if (fallsThrough(rule.fallthrough, request.name)) continue;
         return { kind: 'rcode', rcode: Rcode.SERVFAIL };
       }
       this.#counters.matched(data);
