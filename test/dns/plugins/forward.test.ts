@@ -105,11 +105,47 @@ describe('forward', () => {
       '192.0.2.1',
       'template IN A no.example.org {\n rcode NXDOMAIN\n fallthrough\n}',
     );
-    await using server = await startTestServer(
-      `. {\n forward . 127.0.0.1:${portOf(up)} {\n next NXDOMAIN\n}\n whoami\n}`,
-    );
+    await using other = await startTestServer('. {\n whoami\n}');
+    const start = (options: string, then: string): Promise<DnsServer> =>
+      startTestServer(`. {\n forward . 127.0.0.1:${portOf(up)} {\n ${options}\n}\n ${then}\n}`);
+    const second = `forward . 127.0.0.1:${portOf(other)}`;
+    await using server = await start('next NXDOMAIN', second);
     expect((await askInside(server, 'no.example.org.'))?.additionals).toHaveLength(2);
     expect(await answerOf(server)).toBe('192.0.2.1');
+    // Only another forward is such a next one.
+    await using alone = await start('next NXDOMAIN', 'whoami');
+    expect((await askInside(alone, 'no.example.org.'))?.rcode).toBe('NXDOMAIN');
+    await using noData = await start('next_on_nodata', second);
+    expect((await askInside(noData, 'www.example.org.', 'AAAA'))?.additionals).toHaveLength(2);
+    expect((await askInside(noData, 'no.example.org.'))?.rcode).toBe('NXDOMAIN');
+  });
+
+  test('asks no more upstreams than max_connect_attempts', async () => {
+    const metrics = createMetrics();
+    const dead = [await deadPort(), await deadPort()];
+    const to = dead.map((port) => `127.0.0.1:${port}`).join(' ');
+    await using server = await startTestServer(
+      `. {\n forward . ${to} {\n max_fails 0\n policy sequential\n max_connect_attempts 1\n}\n}`,
+      { metrics },
+    );
+    expect(await answerOf(server)).toBe('SERVFAIL');
+    const text = await metrics.metrics();
+    expect(text).toContain(
+      `conn_cache_misses_total{proxy_name="forward",to="127.0.0.1:${dead[0]}"`,
+    );
+    expect(text).not.toContain(`to="127.0.0.1:${dead[1]}"`);
+  });
+
+  test('keeps no more idle sockets than max_idle_conns', async () => {
+    await using up = await upstream('192.0.2.1');
+    const metrics = createMetrics();
+    await using server = await startTestServer(
+      `. {\n forward . 127.0.0.1:${portOf(up)} {\n max_idle_conns 1\n}\n}`,
+      { metrics },
+    );
+    await Promise.all([answerOf(server), answerOf(server), answerOf(server)]);
+    await Promise.all([answerOf(server), answerOf(server), answerOf(server)]);
+    expect(await metrics.metrics()).toMatch(/conn_cache_hits_total\{[^}]*proto="udp"\} 1\n/);
   });
 
   test('refuses more than max_concurrent at a time', async () => {

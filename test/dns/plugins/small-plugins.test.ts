@@ -177,7 +177,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     [
       'dns64 {\n allow_ipv4\n}\nhosts /hosts',
       { name: 'www2.example.org.', type: 'AAAA' },
-      { answers: ['www2.example.org. 600 IN AAAA 64:ff9b::c000:201'] },
+      { flags: '', answers: ['www2.example.org. 600 IN AAAA 64:ff9b::c000:201'] },
     ],
     [
       'dns64 {\n allow_ipv4\n}\nhosts /hosts',
@@ -417,6 +417,11 @@ describe('options that make no sense are refused', () => {
     ['rewrite ttl a.org never', "invalid TTL 'never'"],
     ['forward .', 'forward needs a zone and at least one upstream'],
     ['forward . tls://192.0.2.1', 'only plain DNS upstreams are supported'],
+    ['forward . 192.0.2.1 {\n doh_method GET\n}', 'forward over TLS is not supported'],
+    ['forward . 192.0.2.1 {\n resolver 192.0.2.2\n}', 'resolver is for upstreams that are names'],
+    ['forward . 192.0.2.1 {\n force_tcp now\n}', 'force_tcp takes no arguments'],
+    ['forward . 192.0.2.1 {\n max_idle_conns few\n}', "max_idle_conns is 'few'; expected a whole"],
+    ['loadbalance weighted /hosts {\n reload often\n}', "reload is 'often'; expected a duration"],
     ['forward . somewhere', 'not an IP address or file: "somewhere"'],
     ['forward . /resolv.conf {\n policy fair\n}', "policy 'fair'; expected random"],
     ['loadbalance fair', "expected 'round_robin' or 'weighted FILE'"],
@@ -509,4 +514,24 @@ test('loadbalance gives every order about as often, CNAMEs first', async () => {
   }
   expect([...orders.keys()].toSorted()).toEqual(['123', '132', '213', '231', '312', '321']);
   for (const count of orders.values()) expect(count).toBeGreaterThan(60);
+});
+
+test('loadbalance reads weights again', async () => {
+  const clock = testClock();
+  let weights = 'a.org\n192.0.2.1 255\n192.0.2.2 1\n';
+  await using server = await startTestServer(
+    '. {\n loadbalance weighted /weights {\n reload 10s\n}\n hosts {\n 192.0.2.1 a.org\n 192.0.2.2 a.org\n}\n}',
+    { clock, files: { read: (path) => Promise.resolve(path === '/weights' ? weights : '') } },
+  );
+  const first = async (): Promise<number> => {
+    let count = 0;
+    for (let query = 0; query < 100; query += 1)
+      if ((await askInside(server, 'a.org.'))?.answers[0]?.endsWith('.1') === true) count += 1;
+    return count;
+  };
+  expect(await first()).toBeGreaterThan(90);
+  weights = 'a.org\n192.0.2.1 1\n192.0.2.2 255\n';
+  clock.advance(10_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await first()).toBeLessThan(10);
 });

@@ -2,7 +2,12 @@ import { formatIp, parseCidr, parseIpv4, type Cidr } from '../../../base/ip.ts';
 import { CorefileError } from '../../corefile/corefile-error.ts';
 import type { Token } from '../../corefile/lexer.ts';
 import { Rcode, RecordType } from '../../message/codes.ts';
-import { addressRecord, type DnsMessage, type ResourceRecord } from '../../message/message.ts';
+import {
+  addressRecord,
+  replyTo,
+  type DnsMessage,
+  type ResourceRecord,
+} from '../../message/message.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
 import { oneArgument, once, unknownOption, type PluginModule } from '../../plugin/setup.ts';
 
@@ -76,8 +81,8 @@ class Dns64Plugin implements Plugin {
     const answers = this.#translate(ipv4, outcome.message);
     if (answers === undefined) return outcome;
     this.#onTranslated();
-    const { rcode, recursionAvailable } = ipv4;
-    const message = { ...outcome.message, rcode, recursionAvailable, answers, authorities: [] };
+    const { truncated, authorities, additionals } = ipv4;
+    const message = replyTo(request.message, { truncated, answers, authorities, additionals });
     return { kind: 'reply', message, plugin: this.name };
   }
 

@@ -159,7 +159,7 @@ function stubExchange(context: SetupContext): StubExchange {
         const options = defaultForwardOptions('.', servers);
         const own = servers.map((to) => new Upstream(to, options, services));
         upstreams.push(...own);
-        plugin = new ForwardPlugin(options, own, services);
+        plugin = new ForwardPlugin(options, own, { ...services, isFollowed: false });
         plugins.set(key, plugin);
       }
       const { edns } = request.message;

@@ -20,6 +20,8 @@ export interface ForwardServices {
   readonly random: Random;
   readonly families: MetricFamilies;
   readonly upstreamFailure: SetupContext['upstreamFailure'];
+  /** Another `forward` of the same block comes next. */
+  readonly isFollowed: boolean;
 }
 
 /** Asks other servers (plugin/forward). */
@@ -82,7 +84,8 @@ export class ForwardPlugin implements Plugin {
     const list = this.#inOrder();
     let failure: unknown = new Error('no healthy proxies');
     let lastReply: DnsMessage | undefined;
-    for (let attempt = 0; attempt < list.length * MAX_ATTEMPTS_EACH; attempt += 1) {
+    const attempts = this.#options.maxAttempts || list.length * MAX_ATTEMPTS_EACH;
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
       if (clock.now() >= deadline) break;
       const upstream = this.#alive(list, attempt);
       if (upstream === undefined) break;
@@ -94,6 +97,7 @@ export class ForwardPlugin implements Plugin {
         });
         if (!answers(reply, request)) return mismatch(request);
         lastReply = reply;
+        request.metadata.set('forward/upstream', () => upstream.label);
         if (!this.#options.failover.includes(reply.rcode)) break;
       } catch (error) {
         failure = error;
@@ -107,8 +111,14 @@ export class ForwardPlugin implements Plugin {
         rcode: Rcode.SERVFAIL,
         error: failure instanceof Error ? failure : new Error(errorMessage(failure)),
       };
-    if (this.#options.next.includes(lastReply.rcode)) return next(request);
+    if (this.#services.isFollowed && this.#leavesToNext(lastReply)) return next(request);
     return { kind: 'reply', message: lastReply, plugin: this.name };
+  }
+
+  #leavesToNext({ rcode, answers: records }: DnsMessage): boolean {
+    const { next, nextOnNoData } = this.#options;
+    const noData = rcode === Rcode.NOERROR && records.length === 0;
+    return next.includes(rcode) || (nextOnNoData && noData);
   }
 
   /** The next upstream that is not down; when all are, any one, as the checks may be what is broken. */

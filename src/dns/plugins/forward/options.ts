@@ -8,6 +8,7 @@ import {
   durationArgument,
   expectThat,
   integerArgument,
+  noArguments,
   oneArgument,
   unknownOption,
   zoneArguments,
@@ -39,8 +40,14 @@ export interface ForwardOptions {
   readonly maxConcurrent: number;
   readonly readTimeoutMs: number;
   readonly failFast: boolean;
-  /** Replies with these codes go to the next plugin. */
+  /** Sockets kept for each upstream and protocol; 0: as many as are useful. */
+  readonly maxIdle: number;
+  /** Upstreams asked for one query, together; 0: two times each. */
+  readonly maxAttempts: number;
+  /** Replies with these codes go to the next `forward`, if there is one. */
   readonly next: readonly number[];
+  /** So do replies without an answer. */
+  readonly nextOnNoData: boolean;
   /** Replies with these codes make another upstream be asked. */
   readonly failover: readonly number[];
 }
@@ -58,7 +65,10 @@ const OPTIONS = [
   'policy',
   'health_check',
   'max_concurrent',
+  'max_idle_conns',
+  'max_connect_attempts',
   'next',
+  'next_on_nodata',
   'failover',
   'read_timeout',
   'failfast_all_unhealthy_upstreams',
@@ -109,7 +119,10 @@ export function defaultForwardOptions(
     maxConcurrent: 0,
     readTimeoutMs: 2000,
     failFast: false,
+    maxIdle: 0,
+    maxAttempts: 0,
     next: [],
+    nextOnNoData: false,
     failover: [],
   };
 }
@@ -121,12 +134,15 @@ function applyOption(options: Mutable<ForwardOptions>, option: Directive): void 
       options.except = zoneArguments(args, []);
       break;
     case 'force_tcp':
+      noArguments(option);
       options.forceTcp = true;
       break;
     case 'prefer_udp':
+      noArguments(option);
       options.preferUdp = true;
       break;
     case 'failfast_all_unhealthy_upstreams':
+      noArguments(option);
       options.failFast = true;
       break;
     case 'expire':
@@ -140,6 +156,16 @@ function applyOption(options: Mutable<ForwardOptions>, option: Directive): void 
       break;
     case 'max_concurrent':
       options.maxConcurrent = countOf(option);
+      break;
+    case 'max_idle_conns':
+      options.maxIdle = countOf(option);
+      break;
+    case 'max_connect_attempts':
+      options.maxAttempts = countOf(option);
+      break;
+    case 'next_on_nodata':
+      noArguments(option);
+      options.nextOnNoData = true;
       break;
     case 'policy':
       options.policy = policyOf(oneArgument(option, 'random, round_robin or sequential'));
@@ -155,7 +181,10 @@ function applyOption(options: Mutable<ForwardOptions>, option: Directive): void 
       break;
     case 'tls':
     case 'tls_servername':
+    case 'doh_method':
       throw new CorefileError(name, 'forward over TLS is not supported; use plain upstreams');
+    case 'resolver':
+      throw new CorefileError(name, 'resolver is for upstreams that are names; use addresses');
     default:
       unknownOption('forward', name, OPTIONS);
   }

@@ -10,11 +10,12 @@ export const forward: PluginModule = {
     const services = { clock, random: random.fork('forward'), families, upstreamFailure };
     const upstreams: Upstream[] = [];
     const plugins: Plugin[] = [];
-    for (const directive of directives) {
+    for (const [index, directive] of directives.entries()) {
       const options = await parseForwardOptions(directive, files);
       const own = options.to.map((to) => new Upstream(to, options, services));
       upstreams.push(...own);
-      plugins.push(new ForwardPlugin(options, own, services));
+      const isFollowed = index < directives.length - 1;
+      plugins.push(new ForwardPlugin(options, own, { ...services, isFollowed }));
     }
     return {
       plugin: chained(plugins),

@@ -184,7 +184,7 @@ export class Upstream {
 
   #keep(connection: Connection): void {
     const idle = this.#idle[connection.protocol];
-    if (this.#closed || connection.closed || idle.length >= MAX_IDLE) {
+    if (this.#closed || connection.closed || idle.length >= (this.#options.maxIdle || MAX_IDLE)) {
       connection.close();
       return;
     }

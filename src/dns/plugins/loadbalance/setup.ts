@@ -5,8 +5,16 @@ import type { Directive } from '../../corefile/parse-corefile.ts';
 import { RecordType } from '../../message/codes.ts';
 import type { DnsMessage, ResourceRecord } from '../../message/message.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
-import { once, unknownOption, type PluginModule } from '../../plugin/setup.ts';
+import {
+  durationArgument,
+  once,
+  oneArgument,
+  unknownOption,
+  type PluginModule,
+} from '../../plugin/setup.ts';
 import { loadWeights, pickWeighted, type Weights } from './weights.ts';
+
+const DEFAULT_RELOAD_MS = 30_000;
 
 export const loadbalance: PluginModule = {
   name: 'loadbalance',
@@ -24,7 +32,8 @@ export const loadbalance: PluginModule = {
       };
     if (policy.text !== 'weighted' || file === undefined)
       throw new CorefileError(policy, "expected 'round_robin' or 'weighted FILE'");
-    const weights: Weights = await loadWeights(file, files, clock);
+    const reloadMs = reloadOf(directive);
+    const weights: Weights = await loadWeights(file, { files, clock, reloadMs });
     return {
       plugin: new LoadBalancePlugin(
         (records, request) => pickWeighted(records, weights.of(request.name), chance),
@@ -106,6 +115,12 @@ function preferFirst(
     return ip !== undefined && preferred.some((cidr) => cidrContains(cidr, ip));
   });
   return [...wanted, ...addresses.filter((address) => !wanted.includes(address))];
+}
+
+function reloadOf({ block }: Directive): number {
+  const option = block?.findLast(({ name }) => name.text === 'reload');
+  if (option === undefined) return DEFAULT_RELOAD_MS;
+  return durationArgument(oneArgument(option, 'a duration'), 'reload');
 }
 
 function preferredNetworks(directive: Directive): Cidr[] {

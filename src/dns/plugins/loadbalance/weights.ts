@@ -7,7 +7,6 @@ import type { ResourceRecord } from '../../message/message.ts';
 import { foldName, fullyQualified } from '../../message/name.ts';
 import { integerArgument, type FileReader } from '../../plugin/setup.ts';
 
-const RELOAD_MS = 30_000;
 const DEFAULT_WEIGHT = 1;
 
 /** Weights of addresses by owner name. */
@@ -16,8 +15,11 @@ export interface Weights {
   stop(): void;
 }
 
-/** Reads `NAME` lines followed by `ADDRESS WEIGHT` lines, and again every 30 seconds. */
-export async function loadWeights(file: Token, files: FileReader, clock: Clock): Promise<Weights> {
+/** Reads `NAME` lines followed by `ADDRESS WEIGHT` lines, and again every `reloadMs`; 0: never. */
+export async function loadWeights(
+  file: Token,
+  { files, clock, reloadMs }: { files: FileReader; clock: Clock; reloadMs: number },
+): Promise<Weights> {
   let table = parseWeights(await read(file, files), file);
   let timer: Timer | undefined;
   const reload = async (): Promise<void> => {
@@ -26,9 +28,12 @@ export async function loadWeights(file: Token, files: FileReader, clock: Clock):
     } catch {
       // The weights in force stay until the file can be read again.
     }
-    timer = clock.setTimer(RELOAD_MS, () => void reload());
+    schedule();
   };
-  timer = clock.setTimer(RELOAD_MS, () => void reload());
+  const schedule = (): void => {
+    if (reloadMs > 0) timer = clock.setTimer(reloadMs, () => void reload());
+  };
+  schedule();
   return { of: (name) => table.get(name) ?? new Map(), stop: () => timer?.cancel() };
 }
 
