@@ -15,7 +15,7 @@ import type { ConntrackEntry } from './render/conntrack.ts';
 import type { Ipset } from './render/ipset.ts';
 import { ipvsIpsets, listIpsets } from './render/ipvs-ipsets.ts';
 import { ipvsRules } from './render/ipvs-rules.ts';
-import type { IptablesTables } from './render/iptables-skeleton.ts';
+import type { IptablesTables } from './render/iptables-tables.ts';
 import { iptablesRules } from './render/iptables-rules.ts';
 import { renderNftRuleset } from './render/nft-ruleset.ts';
 import { userspaceRules } from './render/userspace-rules.ts';

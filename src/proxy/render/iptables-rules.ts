@@ -6,7 +6,8 @@ import { formatServicePortName } from '../../services/service-port-name.ts';
 import { endpointChain, type ServiceChainKind, serviceChain } from '../modes/chain-names.ts';
 import { IPTABLES_NODE_PORTS } from '../modes/iptables-mode.ts';
 import { familyOf, type NodeContext, NodeView } from '../node-context.ts';
-import { type IptablesTables, iptablesSkeleton } from './iptables-skeleton.ts';
+import { iptablesSkeleton } from './iptables-skeleton.ts';
+import type { IptablesTables } from './iptables-tables.ts';
 import {
   comment,
   fromAddress,

@@ -1,4 +1,4 @@
-import type { IptablesTables } from './iptables-skeleton.ts';
+import type { IptablesTables } from './iptables-tables.ts';
 
 /** The version whose spelling the rules have. */
 const VERSION = '1.8.9 (nf_tables)';

@@ -1,14 +1,14 @@
+import {
+  emptyTables,
+  type IptablesTables,
+  writeForwarding,
+  writeForwardJump,
+  writeMasquerading,
+  writeServiceJumps,
+} from './iptables-tables.ts';
 import { comment } from './rule-parts.ts';
-import { RuleTable } from './rule-table.ts';
+import type { RuleTable } from './rule-table.ts';
 
-export interface IptablesTables {
-  readonly mangle: RuleTable;
-  readonly nat: RuleTable;
-  readonly filter: RuleTable;
-}
-
-/** `1 << masqueradeBit`, with kube-proxy's bit 14. */
-const MARK = '0x4000/0x4000';
 const NEW = '-m conntrack --ctstate NEW';
 
 const SERVICES = comment('kubernetes service portals');
@@ -20,12 +20,8 @@ export function iptablesSkeleton(options: {
   readonly ipv6: boolean;
   readonly localhostNodePorts: boolean;
 }): IptablesTables {
-  const tables: IptablesTables = {
-    mangle: new RuleTable('mangle', ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']),
-    nat: new RuleTable('nat', ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING']),
-    filter: new RuleTable('filter', ['INPUT', 'FORWARD', 'OUTPUT']),
-  };
-  for (const table of Object.values(tables)) (table as RuleTable).chain('KUBE-PROXY-CANARY');
+  const tables = emptyTables();
+  for (const table of [tables.mangle, tables.nat, tables.filter]) table.chain('KUBE-PROXY-CANARY');
   natSkeleton(tables.nat);
   filterSkeleton(tables.filter, options);
   return tables;
@@ -33,18 +29,8 @@ export function iptablesSkeleton(options: {
 
 function natSkeleton(nat: RuleTable): void {
   for (const chain of ['KUBE-SERVICES', 'KUBE-NODEPORTS']) nat.chain(chain);
-  nat.append('PREROUTING', SERVICES, '-j KUBE-SERVICES');
-  nat.append('OUTPUT', SERVICES, '-j KUBE-SERVICES');
-  nat.append('POSTROUTING', comment('kubernetes postrouting rules'), '-j KUBE-POSTROUTING');
-  nat.append('KUBE-MARK-MASQ', `-j MARK --set-xmark ${MARK}`);
-  nat.append('KUBE-POSTROUTING', `-m mark ! --mark ${MARK} -j RETURN`);
-  // Cleared, so that packets which pass again (through an overlay) are not masqueraded twice.
-  nat.append('KUBE-POSTROUTING', '-j MARK --set-xmark 0x4000/0x0');
-  nat.append(
-    'KUBE-POSTROUTING',
-    comment('kubernetes service traffic requiring SNAT'),
-    '-j MASQUERADE --random-fully',
-  );
+  writeServiceJumps(nat);
+  writeMasquerading(nat);
 }
 
 function filterSkeleton(
@@ -59,7 +45,7 @@ function filterSkeleton(
   filter.append('INPUT', NEW, EXTERNAL, '-j KUBE-EXTERNAL-SERVICES');
   filter.append('INPUT', '-j KUBE-FIREWALL');
   filter.append('FORWARD', NEW, FIREWALL, '-j KUBE-PROXY-FIREWALL');
-  filter.append('FORWARD', comment('kubernetes forwarding rules'), '-j KUBE-FORWARD');
+  writeForwardJump(filter);
   filter.append('FORWARD', NEW, SERVICES, '-j KUBE-SERVICES');
   filter.append('FORWARD', NEW, EXTERNAL, '-j KUBE-EXTERNAL-SERVICES');
   filter.append('OUTPUT', NEW, FIREWALL, '-j KUBE-PROXY-FIREWALL');
@@ -75,14 +61,5 @@ function filterSkeleton(
       '-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
     );
   filter.append('KUBE-FORWARD', '-m conntrack --ctstate INVALID -j DROP');
-  filter.append(
-    'KUBE-FORWARD',
-    comment('kubernetes forwarding rules'),
-    `-m mark --mark ${MARK} -j ACCEPT`,
-  );
-  filter.append(
-    'KUBE-FORWARD',
-    comment('kubernetes forwarding conntrack rule'),
-    '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
-  );
+  writeForwarding(filter);
 }

@@ -2,12 +2,17 @@ import type { IpFamilyName } from '../../api/types/core.ts';
 import type { RoutingTable } from '../../services/routing-table.ts';
 import { IPVS_NODE_PORTS } from '../modes/ipvs-mode.ts';
 import { type NodeContext, NodeView } from '../node-context.ts';
-import type { IptablesTables } from './iptables-skeleton.ts';
+import {
+  emptyTables,
+  type IptablesTables,
+  writeForwarding,
+  writeForwardJump,
+  writeMasquerading,
+  writeServiceJumps,
+} from './iptables-tables.ts';
 import { type IpsetName, ipsetName, type Ipsets, ipvsIpsets } from './ipvs-ipsets.ts';
 import { comment, MARK_MASQ, podMatches, TO_LOCAL } from './rule-parts.ts';
-import { RuleTable } from './rule-table.ts';
-
-const MARK = '0x4000/0x4000';
+import type { RuleTable } from './rule-table.ts';
 
 const COMMENTS = {
   'KUBE-LOOP-BACK': 'Kubernetes endpoints dst ip:port, source ip for solving hairpin purpose',
@@ -43,36 +48,24 @@ export function ipvsRules(
 ): IptablesTables {
   const view = new NodeView(context, IPVS_NODE_PORTS);
   const sets = ipvsIpsets(table, view, family);
-  const tables: IptablesTables = {
-    mangle: new RuleTable('mangle', ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']),
-    nat: natJumps(),
-    filter: filterJumps(),
-  };
+  const tables = emptyTables();
+  writeServiceJumps(tables.nat);
+  for (const chain of ['KUBE-LOAD-BALANCER', 'KUBE-NODE-PORT', 'KUBE-SERVICES'])
+    tables.nat.chain(chain);
+  writeFilterJumps(tables.filter);
   writeNat(tables.nat, sets, context, family);
   writeFilter(tables.filter, sets, family);
   return tables;
 }
 
-function natJumps(): RuleTable {
-  const nat = new RuleTable('nat', ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING']);
-  const services = comment('kubernetes service portals');
-  nat.append('PREROUTING', services, '-j KUBE-SERVICES');
-  nat.append('OUTPUT', services, '-j KUBE-SERVICES');
-  nat.append('POSTROUTING', comment('kubernetes postrouting rules'), '-j KUBE-POSTROUTING');
-  for (const chain of ['KUBE-LOAD-BALANCER', 'KUBE-NODE-PORT', 'KUBE-SERVICES']) nat.chain(chain);
-  return nat;
-}
-
-function filterJumps(): RuleTable {
-  const filter = new RuleTable('filter', ['INPUT', 'FORWARD', 'OUTPUT']);
+function writeFilterJumps(filter: RuleTable): void {
   const firewall = comment('kube-proxy firewall rules');
   filter.append('INPUT', comment('kubernetes ipvs access filter'), '-j KUBE-IPVS-FILTER');
   filter.append('INPUT', firewall, '-j KUBE-PROXY-FIREWALL');
   filter.append('INPUT', comment('kubernetes health check rules'), '-j KUBE-NODE-PORT');
   filter.append('FORWARD', firewall, '-j KUBE-PROXY-FIREWALL');
-  filter.append('FORWARD', comment('kubernetes forwarding rules'), '-j KUBE-FORWARD');
+  writeForwardJump(filter);
   for (const chain of ['KUBE-NODE-PORT', 'KUBE-PROXY-FIREWALL']) filter.chain(chain);
-  return filter;
 }
 
 type Match = (name: IpsetName, directions: string) => string;
@@ -126,14 +119,7 @@ function writeNat(nat: RuleTable, sets: Ipsets, context: NodeContext, family: Ip
     if ((sets.get(name)?.size ?? 0) > 0)
       nat.append('KUBE-SERVICES', inSet(name, 'dst,dst'), '-j ACCEPT');
   nat.append('KUBE-LOAD-BALANCER', MARK_MASQ);
-  nat.append('KUBE-MARK-MASQ', `-j MARK --set-xmark ${MARK}`);
-  nat.append('KUBE-POSTROUTING', `-m mark ! --mark ${MARK} -j RETURN`);
-  nat.append('KUBE-POSTROUTING', '-j MARK --set-xmark 0x4000/0x0');
-  nat.append(
-    'KUBE-POSTROUTING',
-    comment('kubernetes service traffic requiring SNAT'),
-    '-j MASQUERADE --random-fully',
-  );
+  writeMasquerading(nat);
 }
 
 function writeClusterIPs(
@@ -162,16 +148,7 @@ function writeFilter(filter: RuleTable, sets: Ipsets, family: IpFamilyName): voi
   rule(ranges, 'KUBE-LOAD-BALANCER-SOURCE-CIDR', 'dst,dst,src', '-j RETURN');
   rule(ranges, 'KUBE-LOAD-BALANCER-SOURCE-IP', 'dst,dst,src', '-j RETURN');
   filter.append(ranges, '-j DROP');
-  filter.append(
-    'KUBE-FORWARD',
-    comment('kubernetes forwarding rules'),
-    `-m mark --mark ${MARK} -j ACCEPT`,
-  );
-  filter.append(
-    'KUBE-FORWARD',
-    comment('kubernetes forwarding conntrack rule'),
-    '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
-  );
+  writeForwarding(filter);
   rule('KUBE-NODE-PORT', 'KUBE-HEALTH-CHECK-NODE-PORT', 'dst', '-j ACCEPT');
   const icmp = family === 'IPv4' ? 'icmp-port-unreachable' : 'icmp6-port-unreachable';
   for (const name of [

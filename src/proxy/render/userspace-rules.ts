@@ -3,9 +3,8 @@ import { formatHostPort } from '../../base/ip.ts';
 import type { Frontend, RoutingTable } from '../../services/routing-table.ts';
 import { formatServicePortName } from '../../services/service-port-name.ts';
 import { familyOf, type NodeContext } from '../node-context.ts';
-import type { IptablesTables } from './iptables-skeleton.ts';
+import { emptyTables, type IptablesTables } from './iptables-tables.ts';
 import { comment, TO_LOCAL, toFrontend } from './rule-parts.ts';
-import { RuleTable } from './rule-table.ts';
 
 const PORTALS_CONTAINER = 'KUBE-PORTALS-CONTAINER';
 const PORTALS_HOST = 'KUBE-PORTALS-HOST';
@@ -38,8 +37,8 @@ export function userspaceRules(
 }
 
 function skeleton(): IptablesTables {
-  const nat = new RuleTable('nat', ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING']);
-  const filter = new RuleTable('filter', ['INPUT', 'FORWARD', 'OUTPUT']);
+  const tables = emptyTables();
+  const { nat, filter } = tables;
   const first = comment('handle ClusterIPs; NOTE: this must be before the NodePort rules');
   const last = comment('handle service NodePorts; NOTE: this must be the last rule in the chain');
   for (const [hook, portals, nodePorts] of [
@@ -53,14 +52,7 @@ function skeleton(): IptablesTables {
   const flow = comment('Ensure that non-local NodePort traffic can flow');
   filter.append('INPUT', flow, `-j ${NODEPORT_NON_LOCAL}`);
   filter.chain(NODEPORT_NON_LOCAL);
-  const mangle = new RuleTable('mangle', [
-    'PREROUTING',
-    'INPUT',
-    'FORWARD',
-    'OUTPUT',
-    'POSTROUTING',
-  ]);
-  return { mangle, nat, filter };
+  return tables;
 }
 
 function writePortal(
