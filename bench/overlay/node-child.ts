@@ -1,7 +1,8 @@
 // One overlay node as a process of its own: argv[2] is the NodeSettings as JSON. Each message asks for a transfer, or for
 // the CPU time used so far; each is answered. Its pod echoes on a port of its own, and two ports forward to the other
 // node's: one dials it, one goes through the overlay.
-import { connect, createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type Server } from 'node:net';
 import { splice } from '../../src/overlay/splice.ts';
 import {
   ECHO_PORT,
@@ -25,21 +26,24 @@ const settings = JSON.parse(process.argv[2] ?? '') as NodeSettings;
 const { index, forwardPorts } = settings;
 const node = await openNode(settings);
 const other = podOf(3 - index);
-createServer((socket) => {
-  socket.setNoDelay(true);
+const echo = createServer({ noDelay: true }, (socket) => {
   // The client leaves without a word.
   socket.on('error', () => undefined);
   socket.pipe(socket);
-}).listen(echoServerPort(index), podOf(index));
-createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+});
+const direct = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
   const target = { host: other, port: echoServerPort(3 - index) };
   splice(socket, connect({ ...target, noDelay: true, allowHalfOpen: true }), () => undefined);
-}).listen(forwardPorts.direct, podOf(index));
-createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+});
+const overlay = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
   const target = { sourceAddress: podOf(index), address: other, port: ECHO_PORT };
-  const stream = node.connect(target);
-  splice(socket, stream, () => undefined);
-}).listen(forwardPorts.overlay, podOf(index));
+  splice(socket, node.connect(target), () => undefined);
+});
+await Promise.all([
+  listen(echo, echoServerPort(index)),
+  listen(direct, forwardPorts.direct),
+  listen(overlay, forwardPorts.overlay),
+]);
 
 process.on('message', (request: Request) => {
   if (request.kind === 'cpu') {
@@ -50,4 +54,10 @@ process.on('message', (request: Request) => {
   void transfer(node, request.to, request.flows, request.bytes).then(() => process.send?.({}));
 });
 process.on('disconnect', () => process.exit());
+// Not before everything listens: a forward to a port that is not there yet is reset.
 process.send?.({});
+
+async function listen(server: Server, port: number): Promise<void> {
+  server.listen(port, podOf(index));
+  await once(server, 'listening');
+}
