@@ -47,7 +47,8 @@ export async function openTunnel(
     onDrop: (reason, packet) => {
       if (packet === arriving.frame) arriving.dropped = reason;
     },
-    ...(options.tcp === undefined ? {} : { tcp: options.tcp }),
+    // Both ends are forwarders: whether to wait for more was the application's choice.
+    tcp: { noDelay: true, ...options.tcp },
   });
   const device = driver.stack.addInterface({
     name: vxlanDevice(vni),

@@ -246,6 +246,40 @@ describe('Nagle’s algorithm', () => {
   });
 });
 
+describe('without Nagle’s algorithm', () => {
+  const server = (): TcpScript =>
+    TcpScript.established({ config: { noDelay: true } }, 'mss 1000');
+
+  test('small segments do not wait for acknowledgements', () => {
+    const script = server();
+    for (let at = 1; at < 5; at += 1) {
+      script.write('a');
+      script.play(`+0 > P. ${at}:${at + 1}(1) ack 1`);
+    }
+  });
+
+  test('what is left behind full segments waits a dispatch, for more to join it', () => {
+    const script = server();
+    script.writeBytes(1100);
+    script.play('+0 > . 1:1001(1000) ack 1\n+0 > P. 1001:1101(100) ack 1');
+    script.writeBytes(1100);
+    script.input(new Uint8Array(0));
+    script.writeBytes(950);
+    script.play(`
+      +0 > . 1101:2101(1000) ack 1
+      +0 > . 2101:3101(1000) ack 1
+      +0 > P. 3101:3151(50) ack 1`);
+  });
+
+  test('but not when it is the last', () => {
+    const script = server();
+    script.writeBytes(1100);
+    script.established.end();
+    script.input(new Uint8Array(0));
+    script.play('+0 > . 1:1001(1000) ack 1\n+0 > FP. 1001:1101(100) ack 1');
+  });
+});
+
 describe('timestamps (RFC 7323)', () => {
   const withTimestamps = (): TcpScript => {
     const script = TcpScript.server({ config: { timestamps: true } });

@@ -112,6 +112,10 @@ const toPod = (number: number, podPort: number, sourceAddress = '10.244.1.5') =>
   port: podPort,
 });
 
+const LINE_END = 0x0a;
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 async function errorOf(stream: Duplex): Promise<unknown> {
   const [error] = (await once(stream, 'error')) as [{ code?: unknown }];
   return error.code;
@@ -191,6 +195,25 @@ describe('a connection to a pod of another node', () => {
     servers.delete(82);
     expect(await errorOf(first.connect(toPod(2, 82)))).toBe('ECONNREFUSED');
     expect(server.listening).toBe(true);
+  });
+
+  test('holds back no small write until an acknowledgement comes', async () => {
+    await serve(80, (socket) => {
+      socket.on('data', (chunk: Buffer) => {
+        if (chunk.at(-1) === LINE_END) socket.write('answer');
+      });
+    });
+    // No delayed acknowledgement is ever sent.
+    const clock = { ...systemClock, setTimer: () => ({ cancel: () => undefined }) };
+    const { first } = await cluster(2, { clock });
+    const stream = first.connect(toPod(2, 80));
+    // The first acknowledgements of a connection are not delayed.
+    for (let round = 0; round < 40; round += 1) {
+      stream.write('question');
+      await nextTurn();
+      stream.write('mark\n');
+      await once(stream, 'data');
+    }
   });
 
   test('a reset stays a reset, from either end', async () => {

@@ -1,4 +1,5 @@
-const FIRST_BYTES = 16 * 1024;
+/** Room for a request. */
+const FIRST_BYTES = 2 * 1024;
 
 /** What the application wrote and the peer has not acknowledged: a ring that grows to its maximum. */
 export class SendBuffer {

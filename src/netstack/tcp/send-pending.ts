@@ -10,7 +10,7 @@ import { AckUrgency, type TcpConnection } from './tcp-connection.ts';
 /** Segments a connection may send in one dispatch, so that a fast one does not starve the others. */
 const BURST_SEGMENTS = 64;
 
-/** Sends what may be sent now. True when the burst ended before the work did. */
+/** Sends what may be sent now. True when there is more to send in the next dispatch. */
 export function sendPending(connection: TcpConnection, now: number): boolean {
   const { state } = connection;
   if (state === 'CLOSED') return false;
@@ -62,11 +62,16 @@ function outputData(connection: TcpConnection, now: number): boolean {
   restartAfterIdle(connection, now);
   let budget = BURST_SEGMENTS;
   let hasSentNew = false;
+  let isUnfinished = false;
   connection.isWindowLimited = false;
   while (budget > 0) {
     const lost = connection.sent.nextLost(connection.sndNxt);
     const length = lost === undefined ? nextLength(connection) : seqDiff(lost.end, lost.start);
     if (length === 0) break;
+    if (hasSentNew && lost === undefined && isCorked(connection, length)) {
+      isUnfinished = true;
+      break;
+    }
     if (!fitsCongestionWindow(connection, length)) {
       connection.isWindowLimited = true;
       break;
@@ -79,7 +84,7 @@ function outputData(connection: TcpConnection, now: number): boolean {
   }
   if (hasSentNew) scheduleProbe(connection, now);
   armPersistTimer(connection, now);
-  return budget === 0;
+  return isUnfinished || budget === 0;
 }
 
 /** RFC 5681 §4.1. */
@@ -112,6 +117,15 @@ function nextLength(connection: TcpConnection): number {
 /** Minshall's variant: only one small segment may be on its way. */
 function isHeldByNagle(connection: TcpConnection): boolean {
   return !connection.noDelay && seqBefore(connection.sndUna, connection.sndSml);
+}
+
+/**
+ * What is left behind full segments waits for the next dispatch, as Linux's automatic corking has it: more may come
+ * within the turn, and a segment of a few bytes costs as much as a full one. Without Nagle's algorithm only, which
+ * waits longer.
+ */
+function isCorked(connection: TcpConnection, length: number): boolean {
+  return connection.noDelay && length < connection.mssBytes && !connection.isFinQueued;
 }
 
 function sendNew(connection: TcpConnection, now: number, length: number): void {

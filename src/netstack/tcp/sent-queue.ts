@@ -32,7 +32,8 @@ export interface Delivery {
   reordered: boolean;
 }
 
-const FIRST_CAPACITY = 32;
+/** Enough for a short connection. */
+const FIRST_CAPACITY = 4;
 
 /**
  * The retransmission queue: one record a segment sent and not yet acknowledged, in sequence order, with the
@@ -278,9 +279,11 @@ export class SentQueue {
   }
 
   #grow(): void {
-    const records = Array.from({ length: this.#count }, (_, index) => this.at(index));
-    const added = Math.max(records.length, FIRST_CAPACITY);
-    this.#ring = [...records, ...Array.from({ length: added }, newRecord)];
+    const ring: SentRecord[] = [];
+    for (let index = 0; index < this.#count; index += 1) ring.push(this.at(index));
+    const capacity = Math.max(2 * this.#count, FIRST_CAPACITY);
+    while (ring.length < capacity) ring.push(newRecord());
+    this.#ring = ring;
     this.#head = 0;
   }
 }
