@@ -61,7 +61,8 @@ export function lastAddress(cidr: Cidr): IpAddress {
     : { family: 'IPv6', value: cidr.base + (1n << BigInt(128 - cidr.prefixLength)) - 1n };
 }
 
-/** `to - from`. Distances above 2^53 lose their low bits, which no comparison here looks at. */
+/** `to - from`, of one family. Distances above 2^53 lose their low bits, which no comparison here looks at. */
 function distance(from: IpAddress, to: IpAddress): number {
+  if (from.family === 'IPv4' && to.family === 'IPv4') return to.value - from.value;
   return Number(BigInt(to.value) - BigInt(from.value));
 }

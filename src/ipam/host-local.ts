@@ -54,7 +54,10 @@ export class HostLocalAllocator {
     this.#store = options.store;
     this.#pools = options.sets.map((set) => new RangeSetPool(set));
     const stored = this.#store.load();
-    for (const lease of stored.leases) this.#index(lease);
+    for (const lease of stored.leases) {
+      this.#poolOf(lease.address)?.take(lease);
+      this.#own(keyOf(lease.owner), [lease]);
+    }
     for (const [setIndex, address] of stored.lastReserved)
       this.#pools[setIndex]?.continueAfter(address);
   }
@@ -75,7 +78,8 @@ export class HostLocalAllocator {
 
   /** CNI ADD. All sets give an address or none does. */
   allocate(owner: PodOwner, requested: readonly IpAddress[] = []): PodIpOutcome {
-    const held = this.leasesOf(owner);
+    const key = keyOf(owner);
+    const held = this.#byOwner.get(key) ?? [];
     if (requested.length === 0 && held.length > 0)
       return { kind: 'duplicate', owner, held: held.map((lease) => lease.address) };
     const wanted = this.#assignToSets(requested);
@@ -89,27 +93,25 @@ export class HostLocalAllocator {
           ? this.#reserveNext(pool, setIndex, owner)
           : this.#reserveThis(pool, setIndex, { address, owner });
       if (outcome.kind !== 'reserved') {
-        for (const lease of leases) this.#drop(lease);
+        for (const lease of leases) this.#free(lease);
         return outcome;
       }
       leases.push(outcome.lease);
     }
+    this.#own(key, leases);
     return { kind: 'allocated', addresses: leases.flatMap((lease) => this.#describe(lease)) };
   }
 
   /** CNI DEL: every address of the owner. Empty when it had none, which is no error. */
   release(owner: PodOwner): readonly PodLease[] {
-    const leases = [...this.leasesOf(owner)];
-    for (const lease of leases) this.#drop(lease);
-    return leases;
+    return this.#releaseAll(keyOf(owner));
   }
 
   /** Releases what no live owner holds, for example after a reboot, and says what that was. */
   gc(live: Iterable<PodOwner>): readonly PodLease[] {
     const liveKeys = new Set([...live].map(keyOf));
-    const dead = this.leases().filter((lease) => !liveKeys.has(keyOf(lease.owner)));
-    for (const lease of dead) this.#drop(lease);
-    return dead;
+    const dead = [...this.#byOwner.keys()].filter((key) => !liveKeys.has(key));
+    return dead.flatMap((key) => this.#releaseAll(key));
   }
 
   #assignToSets(requested: readonly IpAddress[]): {
@@ -154,25 +156,28 @@ export class HostLocalAllocator {
     }
     this.#store.setLastReserved(setIndex, lease.address);
     pool.continueAfter(lease.address);
-    this.#index(lease);
+    pool.take(lease);
     return true;
   }
 
-  #index(lease: PodLease): void {
-    const key = keyOf(lease.owner);
+  /** Keys are made once an operation: in a large map looking one up costs more than all the rest. */
+  #own(key: string, leases: PodLease[]): void {
     const held = this.#byOwner.get(key);
-    if (held === undefined) this.#byOwner.set(key, [lease]);
-    else held.push(lease);
-    this.#poolOf(lease.address)?.take(lease);
+    if (held === undefined) this.#byOwner.set(key, leases);
+    else held.push(...leases);
   }
 
-  #drop(lease: PodLease): void {
-    this.#store.release(lease.address);
-    this.#poolOf(lease.address)?.free(lease.address);
-    const key = keyOf(lease.owner);
-    const left = this.leasesOf(lease.owner).filter((other) => other !== lease);
-    if (left.length === 0) this.#byOwner.delete(key);
-    else this.#byOwner.set(key, [...left]);
+  #releaseAll(key: string): PodLease[] {
+    const leases = this.#byOwner.get(key);
+    if (leases === undefined) return [];
+    this.#byOwner.delete(key);
+    for (const lease of leases) this.#free(lease);
+    return leases;
+  }
+
+  #free({ address }: PodLease): void {
+    this.#store.release(address);
+    this.#poolOf(address)?.free(address);
   }
 
   #poolOf(address: IpAddress): RangeSetPool | undefined {

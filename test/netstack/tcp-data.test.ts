@@ -247,8 +247,7 @@ describe('Nagle’s algorithm', () => {
 });
 
 describe('without Nagle’s algorithm', () => {
-  const server = (): TcpScript =>
-    TcpScript.established({ config: { noDelay: true } }, 'mss 1000');
+  const server = (): TcpScript => TcpScript.established({ config: { noDelay: true } }, 'mss 1000');
 
   test('small segments do not wait for acknowledgements', () => {
     const script = server();
