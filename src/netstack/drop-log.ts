@@ -1,4 +1,5 @@
 import type { Ipv4Error } from '../wire/ipv4.ts';
+import type { NetInterface } from './ip/net-interface.ts';
 
 /** Why a packet went no further: a closed set, one counter each. */
 export type DropReason =
@@ -44,8 +45,15 @@ export type DropReason =
   | 'no-route'
   | 'output-queue-full';
 
-/** Sees every dropped packet; `packet` may be undefined where none was built. */
-export type DropObserver = (reason: DropReason, packet: Uint8Array | undefined) => void;
+/**
+ * Sees every dropped packet; `packet` may be undefined where none was built. `unsent`: the interface that a packet of
+ * this stack's own, from the headroom on, was to leave by.
+ */
+export type DropObserver = (
+  reason: DropReason,
+  packet: Uint8Array | undefined,
+  unsent: NetInterface | undefined,
+) => void;
 
 /** The one way to drop a packet. */
 export class DropLog {
@@ -56,9 +64,9 @@ export class DropLog {
     this.#observer = observer;
   }
 
-  drop(reason: DropReason, packet?: Uint8Array): void {
+  drop(reason: DropReason, packet?: Uint8Array, unsent?: NetInterface): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    this.#observer?.(reason, packet);
+    this.#observer?.(reason, packet, unsent);
   }
 
   count(reason: DropReason): number {

@@ -79,6 +79,7 @@ export function innerTap(capture: Capture): VtepTap {
       if (datagram.length > VXLAN_HEADER_BYTES)
         capture.frame(inner(datagram), direction, commentOn(reason));
     },
+    unsent: (reason, packet) => capture.frame(inner(packet), 'outbound', commentOn(reason)),
   };
 }
 
@@ -114,6 +115,8 @@ export function outerTap(capture: Capture, local: IpAddress, port = 4789): VtepT
         direction === 'outbound' ? outer(local, peer, datagram) : outer(peer, local, datagram);
       if (frame !== undefined) capture.frame(frame, direction, commentOn(reason));
     },
+    // It never got as far as the wire.
+    unsent: () => undefined,
   };
 }
 

@@ -44,8 +44,10 @@ export async function openTunnel(
     emit: (netInterface, packet) => {
       if (netInterface === device) vtep.send(packet);
     },
-    onDrop: (reason, packet) => {
+    onDrop: (reason, packet, unsent) => {
+      if (packet === undefined) return;
       if (packet === arriving.frame) arriving.dropped = reason;
+      else if (unsent === device) vtep.showUnsent(reason, packet);
     },
     // Both ends are forwarders: whether to wait for more was the application's choice.
     tcp: { noDelay: true, ...options.tcp },
@@ -74,11 +76,12 @@ export async function openTunnel(
     learning,
     checkPeers: options.checkPeers ?? false,
     onFrame: (bytes, from, to) => {
-      if (gate.intercept(bytes, from, to)) return undefined;
-      datagrams.look(bytes, from, to);
       arriving.frame = bytes;
       arriving.dropped = undefined;
-      driver.process(device, bytes, from, to);
+      if (!gate.intercept(bytes, from, to)) {
+        datagrams.look(bytes, from, to);
+        driver.process(device, bytes, from, to);
+      }
       arriving.frame = undefined;
       return arriving.dropped;
     },

@@ -53,7 +53,10 @@ interface BoundPort {
 /** Linux: nf_conntrack_udp_timeout_stream. */
 const IDLE_MS = 120_000;
 const MAX_FLOWS = 16_384;
-/** Ports that were sent to at all; beyond, the stack answers that they are unreachable. */
+/**
+ * Ports that were sent to at all. Beyond, the one that waits longest for its first whole datagram makes room, or the
+ * stack answers that the new one is unreachable.
+ */
 const MAX_PORTS = 16_384;
 
 /**
@@ -64,6 +67,8 @@ export class PodDatagrams {
   readonly counters: PodDatagramCounters = { opened: 0, refused: 0, evicted: 0 };
   readonly #options: PodDatagramsOptions;
   readonly #ports = new Map<number, BoundPort>();
+  /** Ports without a flow, oldest first: what was sent there has not come through whole. */
+  readonly #unused = new Set<BoundPort>();
   /** Least recently active first. */
   readonly #flows = new Map<string, Flow>();
   #timer: Timer | undefined;
@@ -98,12 +103,20 @@ export class PodDatagrams {
 
   #bind(address: number, port: number): void {
     const key = address * 0x1_0000 + port;
-    if (this.#ports.has(key) || this.#ports.size >= MAX_PORTS) return;
+    if (this.#ports.has(key)) return;
+    if (this.#ports.size >= MAX_PORTS) {
+      const [unused] = this.#unused;
+      if (unused === undefined) return;
+      this.#unbind(unused);
+    }
     const socket = this.#options.driver.stack.udp.bind(
       { address, port },
       { datagram: (datagram) => this.#receive(key, datagram) },
     );
-    if (socket !== undefined) this.#ports.set(key, { key, address, socket, flows: 0 });
+    if (socket === undefined) return;
+    const bound = { key, address, socket, flows: 0 };
+    this.#ports.set(key, bound);
+    this.#unused.add(bound);
   }
 
   #receive(portKey: number, { payload, remoteAddress, remotePort }: Datagram): void {
@@ -141,6 +154,7 @@ export class PodDatagrams {
     );
     const flow: Flow = { key, port, channel, lastActiveAt: 0 };
     port.flows += 1;
+    this.#unused.delete(port);
     this.counters.opened += 1;
     return flow;
   }
@@ -176,5 +190,6 @@ export class PodDatagrams {
   #unbind(port: BoundPort): void {
     port.socket.close();
     this.#ports.delete(port.key);
+    this.#unused.delete(port);
   }
 }

@@ -35,8 +35,6 @@ export interface PodGateOptions {
 export interface PodGateCounters {
   accepted: number;
   refused: number;
-  /** SYNs dropped because too many wait for their pods. */
-  overflowed: number;
   /** Pods were dialled for SYNs that led to no connection. */
   abandoned: number;
 }
@@ -58,7 +56,7 @@ interface Admission {
   timer: Timer | undefined;
 }
 
-/** Linux: net.core.somaxconn. */
+/** SYNs that may wait for their pods; more are dropped. Linux: net.core.somaxconn. */
 const MAX_WAITING = 4096;
 /** Longer than five retransmitted SYN-ACKs take. */
 const HANDSHAKE_MS = 75_000;
@@ -71,7 +69,7 @@ const SYN_MASK = TcpFlag.syn | TcpFlag.ack | TcpFlag.rst | TcpFlag.fin;
  * would be by the pod's kernel.
  */
 export class PodGate {
-  readonly counters: PodGateCounters = { accepted: 0, refused: 0, overflowed: 0, abandoned: 0 };
+  readonly counters: PodGateCounters = { accepted: 0, refused: 0, abandoned: 0 };
   readonly #options: PodGateOptions;
   readonly #admissions = new Map<string, Admission>();
   readonly #listeners = new Map<number, TcpListener>();
@@ -94,11 +92,9 @@ export class PodGate {
     // Sent again: until the pod has answered the first one waits, from then on the stack replies.
     const known = this.#admissions.get(syn.key);
     if (known !== undefined) return known.state === 'dialling';
-    if (this.#waiting >= MAX_WAITING) this.counters.overflowed += 1;
-    else {
-      const { driver, netInterface } = this.#options;
-      this.#dial(syn, () => driver.process(netInterface, bytes, from, to));
-    }
+    const { driver, netInterface } = this.#options;
+    if (this.#waiting >= MAX_WAITING) driver.stack.drops.drop('tcp-backlog-full', bytes);
+    else this.#dial(syn, () => driver.process(netInterface, bytes, from, to));
     return true;
   }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import { type MacAddress, readMac } from '../wire/mac.ts';
 import { decodeVxlan, encodeVxlan, VXLAN_HEADER_BYTES, type VxlanHeader } from '../wire/vxlan.ts';
+import type { DropReason } from '../netstack/drop-log.ts';
 import type { LinkLossReason } from './link-faults.ts';
 import { LearnedMacs } from './learned-macs.ts';
 import { bindUdp, closeUdp, createUdpSocket } from './udp-socket.ts';
@@ -37,6 +38,8 @@ export interface VtepTap {
   received(peer: IpAddress, datagram: Uint8Array, dropped: string | undefined): void;
   /** Neither sent nor received. */
   dropped(reason: VtepDropReason, datagram: Uint8Array, place: DropPlace): void;
+  /** Of the stack before the VTEP, with room for the VXLAN header; the destination's MAC may be missing. */
+  unsent(reason: DropReason, packet: Uint8Array): void;
 }
 
 export interface VtepOptions {
@@ -188,6 +191,11 @@ export class Vtep implements Resource {
         (reason, lost) =>
           this.#drops.drop(reason, lost, { direction: 'outbound', peer: peer.address }),
       );
+  }
+
+  /** Shows the taps what the stack dropped instead of sending it here. */
+  showUnsent(reason: DropReason, packet: Uint8Array): void {
+    for (const tap of this.#taps) tap.unsent(reason, packet);
   }
 
   /** Nothing is in progress that could be drained: the same as ending now. */

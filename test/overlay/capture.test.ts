@@ -84,6 +84,18 @@ describe('Capture', () => {
     expect(packets[1]?.options.includes('dropped: vni-mismatch')).toBe(true);
   });
 
+  test('what the stack did not send is seen on the side of the pods only', () => {
+    const [pods, wire] = [new PassThrough(), new PassThrough()];
+    innerTap(captureTo(pods)).unsent('ipv4-too-big', DATAGRAM);
+    outerTap(captureTo(wire), ip('127.18.0.2')).unsent('ipv4-too-big', DATAGRAM);
+    const [packet] = blocksOf(pods.read() as Buffer)
+      .slice(2)
+      .map(packetOf);
+    expect(packet?.bytes).toEqual(DATAGRAM.subarray(8));
+    expect(packet?.options.includes('dropped: ipv4-too-big')).toBe(true);
+    expect(blocksOf(wire.read() as Buffer)).toHaveLength(2);
+  });
+
   test('a reader that falls behind loses frames and nothing else', () => {
     const stuck = new Writable({ write: () => undefined });
     const capture = captureTo(stuck);

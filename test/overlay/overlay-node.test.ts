@@ -212,7 +212,8 @@ describe('a connection to a pod of another node', () => {
       stream.write('question');
       await nextTurn();
       stream.write('mark\n');
-      await once(stream, 'data');
+      const [answer] = (await once(stream, 'data')) as [Buffer];
+      expect(answer.toString()).toBe('answer');
     }
   });
 

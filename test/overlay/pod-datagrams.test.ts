@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { PodDatagrams } from '../../src/overlay/pod-datagrams.ts';
 import { openChannel } from '../../src/overlay/datagram-channel.ts';
+import { writeUint16, writeUint32 } from '../../src/wire/bytes.ts';
+import { IP_AT, TRANSPORT_AT, udpFrame } from '../netstack/frames.ts';
 import { CLIENT, POD, StackPair } from './stack-pair.ts';
+
+/** That may be open at once. */
+const MAX_PORTS = 16_384;
 
 function setUp() {
   const pair = new StackPair();
@@ -57,6 +62,19 @@ describe('PodDatagrams', () => {
     expect(log.filter((line) => line === 'close')).toHaveLength(2);
     pair.clock.advance(600_000);
     expect(pair.clock.pending).toBe(0);
+  });
+
+  test('ports that nothing whole ever came to make room for others', () => {
+    const { datagrams, answers, send } = setUp();
+    const frame = udpFrame({ sourcePort: 53, destinationPort: 0 }, new Uint8Array(1));
+    writeUint32(frame, IP_AT + 16, POD);
+    // Seen here, lost before the stack.
+    for (let port = 1000; port < 1000 + MAX_PORTS; port += 1) {
+      writeUint16(frame, TRANSPORT_AT + 2, port);
+      datagrams.look(frame, 0, frame.length);
+    }
+    send(10);
+    expect(answers).toEqual([10]);
   });
 
   test("other addresses are the stack's business", () => {

@@ -74,7 +74,7 @@ describe('PodGate', () => {
     const { pair, gate, dialled, connect } = setUp();
     for (let port = 1; port <= 4100; port += 1) connect(port);
     pair.clock.advance(10);
-    expect([dialled.length, gate.counters.overflowed]).toEqual([4096, 4]);
+    expect([dialled.length, pair.node.stack.drops.count('tcp-backlog-full')]).toEqual([4096, 4]);
     gate.end();
     expect(dialled.every((stream) => stream.destroyed)).toBe(true);
   });

@@ -215,6 +215,7 @@ describe('Vtep', () => {
       sent: (_peer, datagram) => seen.push(`sent ${datagram.length}`),
       received: (_peer, datagram) => seen.push(`received ${datagram.length}`),
       dropped: (reason) => seen.push(reason),
+      unsent: (reason) => seen.push(reason),
     });
     a.vtep.send(packet(MAC_B, 'one'));
     a.vtep.send(packet(1, 'lost'));

@@ -3,7 +3,7 @@ import { ArpOperation, ARP_BYTES, type ArpPacket, encodeArp } from '../../wire/a
 import { ETHERNET_HEADER_BYTES, encodeEthernet, EtherType } from '../../wire/ethernet.ts';
 import { emptyIpv4, encodeIpv4, IPV4_HEADER_BYTES } from '../../wire/ipv4.ts';
 import { BROADCAST_MAC, type MacAddress } from '../../wire/mac.ts';
-import type { DropLog } from '../drop-log.ts';
+import type { DropLog, DropReason } from '../drop-log.ts';
 import { PacketPool } from '../packet-pool.ts';
 import { Fib } from './fib.ts';
 import { NeighbourCache } from './neighbour-cache.ts';
@@ -59,14 +59,12 @@ export class IpOutput {
     this.#addresses = addresses;
     this.#drops = drops;
     this.#identification = random.below(0x1_0000);
-    this.neighbours = new NeighbourCache(
-      {
-        solicit: (netInterface, address, mac) => this.#solicit(netInterface, address, mac),
-        release: (netInterface, packet, mac) => this.#frame(netInterface, packet, mac),
-        unreachable: onUnreachable,
-      },
-      drops,
-    );
+    this.neighbours = new NeighbourCache({
+      solicit: (netInterface, address, mac) => this.#solicit(netInterface, address, mac),
+      release: (netInterface, packet, mac) => this.#frame(netInterface, packet, mac),
+      discard: (netInterface, packet, reason) => this.#discard(netInterface, packet, reason),
+      unreachable: onUnreachable,
+    });
   }
 
   /** Something waits for the next dispatch. */
@@ -138,13 +136,13 @@ export class IpOutput {
     const mtuBytes = fields.dontFragment
       ? path.netInterface.mtuBytes
       : this.mtuOf(now, path, fields.destination);
-    if (header.totalBytes > mtuBytes) {
-      if (fields.dontFragment) this.#drops.drop('ipv4-too-big', packet);
-      else this.#fragment(now, path, packet, mtuBytes);
+    if (header.totalBytes > mtuBytes && !fields.dontFragment) {
+      this.#fragment(now, path, packet, mtuBytes);
       return;
     }
     encodeIpv4(packet, at, header);
-    this.#resolve(now, path, packet);
+    if (header.totalBytes > mtuBytes) this.#discard(path.netInterface, packet, 'ipv4-too-big');
+    else this.#resolve(now, path, packet);
   }
 
   /** Sends an ARP packet at once: to `destination`'s MAC. */
@@ -178,7 +176,8 @@ export class IpOutput {
   #resolve(now: number, path: Path, packet: Uint8Array): void {
     const { netInterface, nextHop } = path;
     if (netInterface.kind === 'loopback') {
-      if (this.#looped.length >= MAX_LOOPED) this.#drops.drop('output-queue-full', packet);
+      if (this.#looped.length >= MAX_LOOPED)
+        this.#drops.drop('output-queue-full', packet, netInterface);
       else this.#looped.push(packet);
       return;
     }
@@ -187,16 +186,26 @@ export class IpOutput {
   }
 
   #frame(netInterface: NetInterface, packet: Uint8Array, destination: MacAddress): void {
+    this.#encodeEthernet(netInterface, packet, destination);
+    this.#transmit(netInterface, packet);
+  }
+
+  /** A packet that gets no further than here; its destination's MAC is not known. */
+  #discard(netInterface: NetInterface, packet: Uint8Array, reason: DropReason): void {
+    this.#encodeEthernet(netInterface, packet, 0);
+    this.#drops.drop(reason, packet, netInterface);
+  }
+
+  #encodeEthernet(netInterface: NetInterface, packet: Uint8Array, destination: MacAddress): void {
     const ethernet = this.#ethernet;
     ethernet.destination = destination;
     ethernet.source = netInterface.mac;
     encodeEthernet(packet, netInterface.headroomBytes, ethernet);
-    this.#transmit(netInterface, packet);
   }
 
   #transmit(netInterface: NetInterface, packet: Uint8Array): void {
     if (this.#emit === undefined && this.#outbox.length >= MAX_OUTBOX) {
-      this.#drops.drop('output-queue-full', packet);
+      this.#drops.drop('output-queue-full', packet, netInterface);
       return;
     }
     netInterface.counters.sentPackets += 1;

@@ -1,5 +1,4 @@
 import type { MacAddress } from '../../wire/mac.ts';
-import type { DropLog } from '../drop-log.ts';
 import type { NetInterface } from './net-interface.ts';
 
 /** The states of `ip neigh` that podwire has. */
@@ -29,6 +28,12 @@ export interface NeighbourPort {
   solicit(netInterface: NetInterface, address: number, mac: MacAddress | undefined): void;
   /** Sends a packet that waited, now that the MAC is known. */
   release(netInterface: NetInterface, packet: Uint8Array, mac: MacAddress): void;
+  /** Gives a packet up. */
+  discard(
+    netInterface: NetInterface,
+    packet: Uint8Array,
+    reason: 'neighbour-unreachable' | 'neighbour-queue-full',
+  ): void;
   /** Nobody answered for `address`. */
   unreachable(address: number): void;
 }
@@ -47,13 +52,13 @@ const MAX_WAITING = 16;
 export class NeighbourCache {
   readonly #entries = new Map<string, Entry>();
   readonly #port: NeighbourPort;
-  readonly #drops: DropLog;
+  /** The one used last: bursts go to one neighbour, and making a key costs more than all the rest. */
+  #latest: Entry | undefined;
   #learned = 0;
   #nextTimerAt = Number.POSITIVE_INFINITY;
 
-  constructor(port: NeighbourPort, drops: DropLog) {
+  constructor(port: NeighbourPort) {
     this.#port = port;
-    this.#drops = drops;
   }
 
   setPermanent(
@@ -72,8 +77,10 @@ export class NeighbourCache {
     const key = keyOf(netInterface, address);
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
+    if (this.#latest === entry) this.#latest = undefined;
     if (entry.state !== 'PERMANENT') this.#learned -= 1;
-    for (const packet of entry.waiting) this.#drops.drop('neighbour-unreachable', packet);
+    for (const packet of entry.waiting)
+      this.#port.discard(netInterface, packet, 'neighbour-unreachable');
     return this.#entries.delete(key);
   }
 
@@ -91,7 +98,7 @@ export class NeighbourCache {
     address: number,
     packet: Uint8Array,
   ): MacAddress | undefined {
-    const entry = this.#entries.get(keyOf(netInterface, address));
+    const entry = this.#find(netInterface, address);
     if (entry === undefined) {
       this.#wait(this.#startResolving(now, netInterface, address), packet);
       return undefined;
@@ -109,7 +116,7 @@ export class NeighbourCache {
     mac: MacAddress,
     create: boolean,
   ): void {
-    let entry = this.#entries.get(keyOf(netInterface, address));
+    let entry = this.#find(netInterface, address);
     if (entry === undefined && create) entry = this.#add(netInterface, address);
     if (entry === undefined || entry.state === 'PERMANENT') return;
     entry.mac = mac;
@@ -130,6 +137,13 @@ export class NeighbourCache {
     this.#nextTimerAt = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries.values())
       this.#nextTimerAt = Math.min(this.#nextTimerAt, entry.timerAt);
+  }
+
+  #find(netInterface: NetInterface, address: number): Entry | undefined {
+    const latest = this.#latest;
+    if (latest?.address === address && latest.netInterface === netInterface) return latest;
+    this.#latest = this.#entries.get(keyOf(netInterface, address));
+    return this.#latest;
   }
 
   #expireOne(now: number, entry: Entry): void {
@@ -166,8 +180,8 @@ export class NeighbourCache {
   }
 
   #wait(entry: Entry, packet: Uint8Array): void {
-    if (entry.waiting.length >= MAX_WAITING) this.#drops.drop('neighbour-queue-full', packet);
-    else entry.waiting.push(packet);
+    if (entry.waiting.length < MAX_WAITING) entry.waiting.push(packet);
+    else this.#port.discard(entry.netInterface, packet, 'neighbour-queue-full');
   }
 
   #add(netInterface: NetInterface, address: number): Entry {
