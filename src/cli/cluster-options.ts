@@ -25,6 +25,7 @@ export interface ClusterFlags extends OverlayFlags {
   readonly nodeportAddresses?: string;
   readonly detectLocal?: string;
   readonly engine?: string;
+  readonly engineThreads?: number;
   readonly clusterDomain?: string;
   readonly podCidr?: string;
   readonly serviceCidr?: string;
@@ -55,6 +56,11 @@ export function addClusterOptions(command: Command): Command {
         '--engine <engine>',
         'what moves the bytes; podwire doctor shows what works',
       ).choices(ENGINE_CHOICES),
+    )
+    .option(
+      '--engine-threads <n>',
+      'forwarding threads of the engines epoll and uring (default 1)',
+      wholeNumber,
     )
     .option('--cluster-domain <name>', 'DNS domain of the cluster (default cluster.local)')
     .option('--pod-cidr <cidr>', 'pod addresses (default 127.244.0.0/16)')
@@ -108,6 +114,7 @@ export async function clusterConfigFor(
       seed: flags.seed,
       proxyMode: flags.proxyMode,
       engine: flags.engine,
+      engineThreads: flags.engineThreads,
     }),
     networking: {
       ...file.networking,
@@ -176,6 +183,7 @@ const CONFIG_SHAPE: Shape = {
   seed: 'string',
   proxyMode: 'string',
   engine: 'string',
+  engineThreads: 'number',
   networking: {
     nodeSubnet: 'string',
     podSubnet: 'string',

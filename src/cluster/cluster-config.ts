@@ -1,5 +1,5 @@
 import type { OverlaySettings } from '../node/overlay-settings.ts';
-import { ENGINE_CHOICES, type EngineChoice } from '../node/shared-ingress.ts';
+import { ENGINE_CHOICES, type EngineChoice, MOST_ENGINE_THREADS } from '../node/shared-ingress.ts';
 import { type OverlayInput, resolveOverlay } from './overlay-config.ts';
 import {
   type KubeProxyInput,
@@ -26,6 +26,8 @@ export interface ClusterConfigInput {
   readonly proxyMode?: string;
   /** What moves the bytes of TCP connections. */
   readonly engine?: string;
+  /** How many threads do so on the engines epoll and uring; the others have none of their own. */
+  readonly engineThreads?: number;
   readonly networking?: NetworkingInput;
   readonly nodeLifecycle?: NodeLifecycleInput;
   readonly kubeProxy?: KubeProxyInput;
@@ -38,6 +40,7 @@ export interface ClusterConfig extends NetworkingSettings {
   readonly seed: string;
   readonly proxyMode: ProxyModeChoice;
   readonly engine: EngineChoice;
+  readonly engineThreads: number;
   readonly nodeLifecycle: NodeLifecycleSettings;
   readonly kubeProxy: KubeProxySettings;
   readonly overlay: OverlaySettings;
@@ -54,7 +57,7 @@ export interface ConfigError {
   readonly message: string;
 }
 
-const DEFAULTS = { nodes: 3, proxyMode: 'ipvs', engine: 'auto' } as const;
+const DEFAULTS = { nodes: 3, proxyMode: 'ipvs', engine: 'auto', engineThreads: 1 } as const;
 /** More nodes than this in one process would serve nobody. */
 const MAX_NODES = 250;
 
@@ -79,6 +82,7 @@ export function resolveClusterConfig(input: ClusterConfigInput, seed: string): C
     seed: input.seed ?? seed,
     proxyMode: choice('proxyMode', input.proxyMode ?? DEFAULTS.proxyMode, PROXY_MODES, refuse),
     engine: choice('engine', input.engine ?? DEFAULTS.engine, ENGINE_CHOICES, refuse),
+    engineThreads: threadsOf(input, refuse),
     ...networking,
     nodeLifecycle: resolveNodeLifecycle(input.nodeLifecycle ?? {}, refuse),
     kubeProxy: resolveKubeProxy(input.kubeProxy ?? {}, nodes, refuse),
@@ -100,6 +104,21 @@ function choice<T extends string>(
     choices.find((each) => each === text) ??
     refuse(field, `Unsupported value: "${text}": supported values: ${supported}`)
   );
+}
+
+function threadsOf({ engine, engineThreads }: ClusterConfigInput, refuse: Refuse): number {
+  const threads = engineThreads ?? DEFAULTS.engineThreads;
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_ENGINE_THREADS)
+    refuse(
+      'engineThreads',
+      `Invalid value: ${threads}: must be between 1 and ${MOST_ENGINE_THREADS}`,
+    );
+  else if (threads > 1 && (engine === 'net' || engine === 'handle'))
+    refuse(
+      'engineThreads',
+      `Invalid value: ${threads}: the engine "${engine}" has no threads of its own: choose epoll or uring`,
+    );
+  return threads;
 }
 
 /** Undefined, with nothing refused, where the addresses it needs are refused already. */

@@ -84,6 +84,7 @@ export class ClusterNodes implements Resource {
         clock,
         log,
         engine: config.engine,
+        engineThreads: config.engineThreads,
         events: listenEvents({
           service: (name, namespace) => informers.of('services').get(name, namespace),
           record: (service, type, reason, message) => events.record(service, type, reason, message),

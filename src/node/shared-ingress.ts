@@ -5,12 +5,17 @@ import { createEngine, type EngineChoice } from '../proxy/engine/create-engine.t
 import { Ingress } from '../proxy/ingress.ts';
 import type { ListenerEvents } from '../proxy/listener-table.ts';
 
-export { ENGINE_CHOICES, type EngineChoice } from '../proxy/engine/create-engine.ts';
+export {
+  ENGINE_CHOICES,
+  type EngineChoice,
+  MOST_ENGINE_THREADS,
+} from '../proxy/engine/create-engine.ts';
 
 export interface SharedIngressOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly engine: EngineChoice;
+  readonly engineThreads: number;
   /** Told of ports that cannot be had. They are tried again. */
   readonly events: ListenerEvents;
   /** Told in one line when the engine gives way to a slower one, at the start or because its thread has died. */
@@ -23,11 +28,12 @@ export class SharedIngress implements Resource {
   readonly #lifetime = new Lifetime('shared ingress');
 
   constructor(options: SharedIngressOptions) {
-    const { clock, log, engine: choice, events, onEngineProblem } = options;
+    const { clock, log, engine: choice, engineThreads: threads, events, onEngineProblem } = options;
     const engine = this.#lifetime.own(
       createEngine({
         clock,
         choice,
+        threads,
         onFallback: (reason) => {
           log.warn({ reason }, 'slower forwarding');
           onEngineProblem(reason);

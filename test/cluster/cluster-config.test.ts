@@ -41,6 +41,8 @@ describe('a config that cannot work names every field at fault', () => {
       { kubeProxy: { nodePortAddresses: 'eth0' } },
       ['kubeProxy.nodePortAddresses'],
     ],
+    ['no forwarding thread', { engineThreads: 0 }, ['engineThreads']],
+    ['threads of an engine without any', { engine: 'net', engineThreads: 2 }, ['engineThreads']],
     ['unknown scheduler', { kubeProxy: { ipvsScheduler: 'best' } }, ['kubeProxy.ipvsScheduler']],
     [
       'the mode of a node that is not there',

@@ -9,6 +9,7 @@ export function watchedTransport(inner: Transport, options: WatchOptions): Trans
   return {
     name: inner.name,
     listen: (address, port, events) => inner.listen(address, port, events),
+    adopt: (fd, local, events) => inner.adopt(fd, local, events),
     dial(remote: SocketAddress, source: LocalSource | undefined, handler: EndHandler): StreamEnd {
       const watch = new RequestWatch(options, podIndex(remote.address));
       const end = new WatchedEnd(handler, watch);

@@ -5,6 +5,7 @@ import { HandleTransport } from './handle-transport.ts';
 import { LinuxEngine } from './linux/linux-engine.ts';
 import { probeLinux } from './linux/probe.ts';
 import { ringRefusal } from './linux/ring-probe.ts';
+import type { Linux } from './linux/system-calls.ts';
 import { netTransport } from './net-transport.ts';
 import type { Transport } from './stream-end.ts';
 import { type EngineLimits, StreamEngine } from './stream-engine.ts';
@@ -12,17 +13,21 @@ import { loadTcpBinding } from './tcp-binding.ts';
 
 /**
  * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `epoll` and `uring` make the
- * system calls themselves, in a thread of their own. `auto` is `handle` where Node offers it, else `net`; the other two
- * are for those who ask for them until they have been through longer load.
+ * system calls themselves, in threads of their own. `auto` is `handle` where Node offers it, else `net`.
  */
 export const ENGINE_CHOICES = ['auto', 'net', 'handle', 'epoll', 'uring'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
+
+/** More forwarding threads than this are refused: the main thread, which decides, serves no more. */
+export const MOST_ENGINE_THREADS = 64;
 
 const NO_HANDLES = 'this Node does not let its TCP handles be used';
 
 export interface CreateEngineOptions {
   readonly clock: Clock;
   readonly choice?: EngineChoice;
+  /** Forwarding threads of `epoll` and `uring`, 1 to {@link MOST_ENGINE_THREADS}; the others have none. */
+  readonly threads?: number;
   readonly limits?: Partial<EngineLimits>;
   /** Told in one line when an engine gives way to another, at once or while it runs. */
   onFallback?(reason: string): void;
@@ -34,21 +39,32 @@ export interface CreateEngineOptions {
  */
 export function createEngine(options: CreateEngineOptions): Engine {
   const { choice = 'auto' } = options;
-  if (choice !== 'epoll' && choice !== 'uring') return portableEngine(choice, options);
+  if (choice === 'auto' || choice === 'net' || choice === 'handle')
+    return portableEngine(choice, options);
   const probe = probeLinux();
-  if (probe.kind === 'refused') throw unavailable(choice, probe.reason);
-  const ringProblem = choice === 'uring' ? ringRefusal(probe.linux) : undefined;
+  if (probe.kind === 'works') return linuxEngine(probe.linux, choice, options);
+  throw unavailable(choice, probe.reason);
+}
+
+function linuxEngine(
+  linux: Linux,
+  choice: 'epoll' | 'uring',
+  options: CreateEngineOptions,
+): Engine {
+  const { clock, limits, threads } = options;
+  const ringProblem = choice === 'epoll' ? undefined : ringRefusal(linux);
   if (ringProblem !== undefined)
     options.onFallback?.(`no io_uring here, the engine "epoll" is used: ${ringProblem}`);
   return new LinuxEngine({
-    linux: probe.linux,
-    backend: ringProblem === undefined ? choice : 'epoll',
+    linux,
+    backend: choice === 'epoll' || ringProblem !== undefined ? 'epoll' : 'uring',
     portable: portableEngine('auto', options),
-    clock: options.clock,
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    clock,
+    ...(limits === undefined ? {} : { limits }),
+    ...(threads === undefined ? {} : { threads }),
     onCrash: ({ message }) => {
       options.onFallback?.(
-        `the forwarding thread has died and its connections with it; the portable engine goes on: ${message}`,
+        `a forwarding thread has died and its connections with it; the portable engine goes on: ${message}`,
       );
     },
     onListenerLost: ({ address, port }, error) => {

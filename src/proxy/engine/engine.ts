@@ -22,6 +22,15 @@ export interface Engine extends Resource {
   splice(client: Duplex, addresses: ConnectionAddresses, route: Router): void;
 }
 
+/** An engine on the main thread, which can take over from one that is not. */
+export interface PortableEngine extends Engine {
+  /**
+   * Takes a socket that listens at the address of `options` already, and serves those who wait on it too. Rejects with a
+   * {@link ListenError} when that fails; the socket is closed then.
+   */
+  adopt(fd: number, options: ListenOptions): Promise<EngineListener>;
+}
+
 export interface ListenOptions {
   readonly address: string;
   /** 0: any free port. */

@@ -33,7 +33,19 @@ export class HandleTransport implements Transport {
     this.#context = { binding, buffers: new ReadBuffers() };
   }
 
-  async listen(address: string, port: number, events: AcceptEvents): Promise<TransportListener> {
+  listen(address: string, port: number, events: AcceptEvents): Promise<TransportListener> {
+    return this.#listen({ address, port }, events, (server) => bind(server, address, port));
+  }
+
+  adopt(fd: number, local: SocketAddress, events: AcceptEvents): Promise<TransportListener> {
+    return this.#listen(local, events, (server) => server.open(fd));
+  }
+
+  async #listen(
+    local: SocketAddress,
+    events: AcceptEvents,
+    open: (server: ServerHandle) => number,
+  ): Promise<TransportListener> {
     const server = this.#context.binding.createServer();
     const peer: PeerName = {};
     server.onconnection = (status, handle) => {
@@ -46,14 +58,14 @@ export class HandleTransport implements Transport {
       if (handle.getpeername(peer) !== 0) end.close();
       else events.accepted(end, { address: peer.address ?? '', port: peer.port ?? 0 });
     };
-    const status = bind(server, address, port) || server.listen(BACKLOG);
+    const status = open(server) || server.listen(BACKLOG);
     if (status !== 0) {
       await closeServer(server);
-      throw new ListenError(systemErrorCode(status), { address, port });
+      throw new ListenError(systemErrorCode(status), local);
     }
     // Accepted sockets inherit it.
     server.setNoDelay(true);
-    return listenerOf(server, address);
+    return listenerOf(server, local.address);
   }
 
   dial(remote: SocketAddress, source: LocalSource | undefined, handler: EndHandler): StreamEnd {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 import { errorCode } from '../../base/errors.ts';
 import type { SocketAddress } from '../flow.ts';
 import { DuplexEnd } from './duplex-end.ts';
@@ -21,22 +21,11 @@ export const netTransport: Transport = {
   name: 'net',
 
   listen(address: string, port: number, events: AcceptEvents): Promise<TransportListener> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
-    server.on('connection', (socket) => {
-      const { remoteAddress, remotePort } = socket;
-      // Reset while it waited in the queue: there is nobody to serve.
-      if (remoteAddress === undefined || remotePort === undefined) socket.destroy();
-      else events.accepted(DuplexEnd.of(socket), { address: remoteAddress, port: remotePort });
-    });
-    return new Promise((resolve, reject) => {
-      server.once('error', (cause) => {
-        reject(new ListenError(errorCode(cause) ?? 'UNKNOWN', { address, port }, { cause }));
-      });
-      server.listen({ host: address, port, backlog: BACKLOG, exclusive: true }, () => {
-        server.removeAllListeners('error').on('error', () => events.acceptFailed());
-        resolve(listenerOf(server, address));
-      });
-    });
+    return listenOn({ host: address, port }, { address, port }, events);
+  },
+
+  adopt(fd: number, local: SocketAddress, events: AcceptEvents): Promise<TransportListener> {
+    return listenOn({ fd }, local, events);
   },
 
   dial(remote: SocketAddress, source: LocalSource | undefined, handler: EndHandler): StreamEnd {
@@ -52,6 +41,29 @@ export const netTransport: Transport = {
     );
   },
 };
+
+function listenOn(
+  where: ListenOptions | { readonly fd: number },
+  local: SocketAddress,
+  events: AcceptEvents,
+): Promise<TransportListener> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+  server.on('connection', (socket) => {
+    const { remoteAddress, remotePort } = socket;
+    // Reset while it waited in the queue: there is nobody to serve.
+    if (remoteAddress === undefined || remotePort === undefined) socket.destroy();
+    else events.accepted(DuplexEnd.of(socket), { address: remoteAddress, port: remotePort });
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(new ListenError(errorCode(cause) ?? 'UNKNOWN', local, { cause }));
+    });
+    server.listen({ ...where, backlog: BACKLOG, exclusive: true }, () => {
+      server.removeAllListeners('error').on('error', () => events.acceptFailed());
+      resolve(listenerOf(server, local.address));
+    });
+  });
+}
 
 function listenerOf(server: Server, address: string): TransportListener {
   const bound = server.address();

@@ -47,6 +47,8 @@ export interface Transport {
   readonly name: string;
   /** Rejects with a ListenError. */
   listen(address: string, port: number, events: AcceptEvents): Promise<TransportListener>;
+  /** Takes a socket that listens at `local` already, with whoever waits on it. Rejects with a ListenError, the socket closed. */
+  adopt(fd: number, local: SocketAddress, events: AcceptEvents): Promise<TransportListener>;
   /** The end closes with EADDRINUSE or EADDRNOTAVAIL when `source` cannot be had. */
   dial(remote: SocketAddress, source: LocalSource | undefined, handler: EndHandler): StreamEnd;
 }

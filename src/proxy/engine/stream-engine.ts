@@ -4,14 +4,14 @@ import { Connection, type ConnectionHost } from './connection.ts';
 import { DuplexEnd } from './duplex-end.ts';
 import type {
   ConnectionAddresses,
-  Engine,
   EngineCounters,
   EngineListener,
   ListenOptions,
+  PortableEngine,
   Router,
 } from './engine.ts';
 import { SourcePorts } from './source-ports.ts';
-import type { StreamEnd, Transport } from './stream-end.ts';
+import type { AcceptEvents, StreamEnd, Transport, TransportListener } from './stream-end.ts';
 
 export interface EngineLimits {
   /** Connections at one time; one more is reset on arrival. Each takes two descriptors. */
@@ -23,7 +23,7 @@ export interface EngineLimits {
 const DEFAULT_LIMITS: EngineLimits = { maxConnections: 65_536, holdTimeoutMs: 127_000 };
 
 /** An engine on the main thread, over whichever transport it is given. */
-export class StreamEngine implements Engine, ConnectionHost {
+export class StreamEngine implements PortableEngine, ConnectionHost {
   readonly name: string;
   readonly clock: Clock;
   readonly transport: Transport;
@@ -56,10 +56,20 @@ export class StreamEngine implements Engine, ConnectionHost {
     this.#maxConnections = limits.maxConnections;
   }
 
-  async listen(options: ListenOptions): Promise<EngineListener> {
+  listen({ address, port, route }: ListenOptions): Promise<EngineListener> {
+    return this.#listen(route, (events) => this.transport.listen(address, port, events));
+  }
+
+  adopt(fd: number, { address, port, route }: ListenOptions): Promise<EngineListener> {
+    return this.#listen(route, (events) => this.transport.adopt(fd, { address, port }, events));
+  }
+
+  async #listen(
+    route: Router,
+    open: (events: AcceptEvents) => Promise<TransportListener>,
+  ): Promise<EngineListener> {
     if (this.#ending) throw new Error('the engine has ended and cannot listen');
-    const { address, port, route } = options;
-    const bound = await this.transport.listen(address, port, {
+    const bound = await open({
       accepted: (end, source) => {
         this.counters.accepted += 1;
         this.#serve(end, { source, destination: bound.local }, route);

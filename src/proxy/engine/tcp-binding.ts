@@ -26,6 +26,8 @@ export interface ServerHandle extends Handle {
   bind(address: string, port: number): number;
   bind6(address: string, port: number, flags: number): number;
   listen(backlog: number): number;
+  /** Takes a socket that exists. */
+  open(fd: number): number;
   getsockname(into: { port?: number }): number;
   setNoDelay(on: boolean): number;
 }
@@ -81,6 +83,7 @@ interface StreamWrap {
 
 const METHODS = [
   'bind',
+  'open',
   'connect',
   'getpeername',
   'useUserBuffer',

@@ -52,6 +52,10 @@ export class ApiCluster implements AsyncDisposable {
     }
   }
 
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.#up.pid, signal);
+  }
+
   /** `podwire node …` against this cluster. */
   node(...args: string[]): Promise<Finished> {
     return runPodwire(['node', ...args, '--kubeconfig', this.#up.kubeconfig]);

@@ -56,8 +56,6 @@ export interface Backend {
   serve(slot: number, generation: number, client: number): Conversation;
   /** The conversation of this slot has ended or was released. */
   forget(slot: number): void;
-  /** After all conversations have ended: gives its memory back. */
-  release(): void;
 }
 
 /** What a backend calls back on. */

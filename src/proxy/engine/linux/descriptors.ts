@@ -18,7 +18,7 @@ export class Descriptors {
     this.shared = shared ?? new SharedArrayBuffer(MOST_DESCRIPTORS);
     this.#owned = new Uint8Array(this.shared);
     this.#calls = linux.calls;
-    // A struct sockaddr of family AF_UNSPEC, which is 0. Lives as long as this object's thread.
+    // A struct sockaddr of family AF_UNSPEC, which is 0.
     this.#nobody = linux.map(SOCKADDR.v4Bytes);
   }
 
@@ -56,10 +56,5 @@ export class Descriptors {
   resetAll(): void {
     for (let fd = this.#owned.indexOf(1); fd !== -1; fd = this.#owned.indexOf(1, fd + 1))
       this.reset(fd);
-  }
-
-  /** Releases this thread's memory; the table itself is shared. */
-  release(): void {
-    this.#nobody.unmap();
   }
 }

@@ -78,10 +78,6 @@ export class EpollBackend implements Backend, EpollTurns {
     this.#epoll.watch(fd, WATCHED, conversation.slot * 2 + end, conversation.generation);
   }
 
-  release(): void {
-    this.#epoll.release();
-  }
-
   #dispatch(index: number): void {
     const key = this.#epoll.key(index);
     if (key === WAKE_KEY) return;

@@ -60,10 +60,4 @@ export class Epoll {
   generation(index: number): number {
     return this.#words[index * EPOLL_EVENT.words + EPOLL_EVENT.data + 1] ?? 0;
   }
-
-  /** After its descriptor has been closed by the owner of all descriptors. */
-  release(): void {
-    this.#events.unmap();
-    this.#argument.unmap();
-  }
 }

@@ -1,9 +1,12 @@
 // The forwarding thread's entry.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Forwarder, type ForwarderInput } from './forwarder.ts';
+import { MappedMemory } from './mapped-memory.ts';
 import { loadLinux } from './system-calls.ts';
 
-const forwarder = new Forwarder(loadLinux(), workerData as ForwarderInput);
+const input = workerData as ForwarderInput;
+const { linux } = new MappedMemory(loadLinux(), input.memory);
+const forwarder = new Forwarder(linux, input);
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
 parentPort?.postMessage('ready');
 forwarder.run();

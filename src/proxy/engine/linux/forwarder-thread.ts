@@ -3,6 +3,7 @@ import { EFD_CLOEXEC, EFD_NONBLOCK } from './abi.ts';
 import { Descriptors } from './descriptors.ts';
 import type { BackendName, ForwarderInput } from './forwarder.ts';
 import { HEADER, Mailbox, SIDE, SlotTable, TO_WORKER } from './mailbox.ts';
+import { MappedMemory } from './mapped-memory.ts';
 import { type Linux, systemError } from './system-calls.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
@@ -13,7 +14,7 @@ export interface ForwarderThreadOptions {
   readonly listenerSlots: number;
   /** A message from the thread. */
   onMessage(slot: number, message: number): void;
-  /** The thread has died unasked. Its descriptors are still open: `reap` closes them. */
+  /** The thread has died unasked. Descriptors that are not taken back during this call are reset or closed after it. */
   onCrash(error: Error): void;
 }
 
@@ -28,7 +29,7 @@ export class ForwarderThread {
   readonly #outbox: Mailbox;
   readonly #inbox: Mailbox;
   readonly #descriptors: Descriptors;
-  readonly #linux: Linux;
+  readonly #memory: MappedMemory;
   readonly #wakeFd: number;
   readonly #mainFd: number;
   readonly #watcher: { close(): void };
@@ -43,10 +44,11 @@ export class ForwarderThread {
   #crash: Error | undefined;
 
   constructor(options: ForwarderThreadOptions) {
-    const { linux, connectionSlots, listenerSlots } = options;
+    const { connectionSlots, listenerSlots } = options;
+    this.#memory = new MappedMemory(options.linux);
+    const { linux } = this.#memory;
     const slots = connectionSlots + listenerSlots;
     const shared = SlotTable.allocate(slots);
-    this.#linux = linux;
     this.#options = options;
     this.table = new SlotTable(shared, slots);
     this.firstListenerSlot = connectionSlots;
@@ -61,6 +63,7 @@ export class ForwarderThread {
       backend: options.backend,
       table: shared,
       descriptors: this.#descriptors.shared,
+      memory: this.#memory.shared,
       slots,
       firstListenerSlot: connectionSlots,
       wakeFd: this.#wakeFd,
@@ -92,6 +95,11 @@ export class ForwarderThread {
   /** From now on the thread owns this descriptor. */
   give(fd: number): void {
     this.#descriptors.own(fd);
+  }
+
+  /** The opposite. */
+  takeBack(fd: number): void {
+    this.#descriptors.disown(fd);
   }
 
   /** Takes a connection's accepted socket from the thread, whose slot is free then. */
@@ -151,31 +159,33 @@ export class ForwarderThread {
   };
 
   #exited(): void {
+    const { calls } = this.#memory.linux;
     process.off('exit', this.#stop);
     if (!this.#stopping) {
       this.#stopping = true;
       // What it said before it died still counts.
       this.#inbox.drain(this.#receive);
-      this.#descriptors.resetAll();
       this.#options.onCrash(this.#crash ?? new Error('the forwarding thread has ended'));
+      this.#descriptors.resetAll();
     }
     this.#gone = true;
     this.#watcher.close();
-    for (const fd of [this.#wakeFd, this.#mainFd]) this.#linux.calls.close(fd);
-    this.sockets.release();
-    this.#descriptors.release();
+    for (const fd of [this.#wakeFd, this.#mainFd]) calls.close(fd);
+    this.#memory.release();
   }
 
   #eventFd(): number {
-    const fd = this.#linux.calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (fd === -1) throw systemError(this.#linux.calls, 'eventfd');
+    const { calls } = this.#memory.linux;
+    const fd = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd === -1) throw systemError(calls, 'eventfd');
     return fd;
   }
 }
 
 /** From sources, in tests, tsx loads the worker's TypeScript; what is published is JavaScript. */
 function startWorker(input: ForwarderInput): Worker {
-  const options = { workerData: input, name: 'podwire-forwarder' };
+  // What --import and NODE_OPTIONS load is the main thread's: here it would cost time, and what fails would end the thread.
+  const options = { workerData: input, name: 'podwire-forwarder', execArgv: [], env: {} };
   if (!import.meta.url.endsWith('.ts'))
     return new Worker(new URL('./forwarder-thread-main.js', import.meta.url), options);
   const entry = JSON.stringify(new URL('./forwarder-thread-main.ts', import.meta.url).href);

@@ -18,7 +18,7 @@ import {
 import { PipePool } from './pipe-pool.ts';
 import { RingBackend } from './ring-backend.ts';
 import { SlotPool } from './slot-pool.ts';
-import type { Linux, Mapping } from './system-calls.ts';
+import type { Linux } from './system-calls.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
 export type BackendName = 'epoll' | 'uring';
@@ -31,6 +31,7 @@ export interface ForwarderInput {
   readonly backend: BackendName;
   readonly table: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
+  readonly memory: SharedArrayBuffer;
   readonly slots: number;
   /** Slots from here on are listeners. */
   readonly firstListenerSlot: number;
@@ -66,7 +67,6 @@ export class Forwarder implements BackendHost {
   readonly #outbox: Mailbox;
   readonly #backend: Backend;
   readonly #sockets: TcpSockets;
-  readonly #scratch: Mapping;
   readonly #slots: SlotPool;
 
   readonly #conversations = new Map<number, Conversation>();
@@ -86,12 +86,11 @@ export class Forwarder implements BackendHost {
     );
     this.descriptors = new Descriptors(linux, input.descriptors);
     this.#sockets = new TcpSockets(linux);
-    this.#scratch = linux.map(BUFFER_BYTES);
     this.tools = {
       calls: linux.calls,
       pipes: new PipePool(linux, this.descriptors),
       buffers: new BufferPool(linux, BUFFER_BYTES),
-      scratch: this.#scratch.address,
+      scratch: linux.map(BUFFER_BYTES).address,
     };
     this.wakeFd = input.wakeFd;
     this.firstListenerSlot = input.firstListenerSlot;
@@ -99,7 +98,7 @@ export class Forwarder implements BackendHost {
     this.#backend = new Chosen(linux, this.#sockets, this);
   }
 
-  /** Returns when the main thread says so, with everything closed and released. */
+  /** Returns when the main thread says so, with every descriptor closed. */
   run(): void {
     const { words } = this.#table;
     while (Atomics.load(words, HEADER.stop) === 0) {
@@ -294,19 +293,11 @@ export class Forwarder implements BackendHost {
     if (this.#paused) this.#resume();
   }
 
-  /** Memory last: until the descriptors are closed the kernel may know of it. */
+  /** Memory is the main thread's to give back, when this thread is gone and the kernel cannot write to it any more. */
   #release(): void {
     for (const conversation of this.#conversations.values()) conversation.kill();
     for (let left = RELEASE_WAITS; this.#conversations.size > 0 && left > 0; left -= 1)
       this.#backend.wait(RELEASE_WAIT_MS);
-    this.tools.pipes.release();
     this.descriptors.resetAll();
-    // Buffers that the kernel may still write to stay where they are.
-    if (this.#conversations.size > 0) return;
-    this.tools.buffers.release();
-    this.#backend.release();
-    this.#sockets.release();
-    this.#scratch.unmap();
-    this.descriptors.release();
   }
 }

@@ -48,10 +48,4 @@ export class PipePool {
     this.#descriptors.close(pipe.readFd);
     this.#descriptors.close(pipe.writeFd);
   }
-
-  release(): void {
-    for (const pipe of this.#idle) this.drop(pipe);
-    this.#idle.length = 0;
-    this.#fds.unmap();
-  }
 }

@@ -87,11 +87,6 @@ export class RingBackend implements Backend, RingTurns {
     this.#again.add(conversation);
   }
 
-  release(): void {
-    this.tools.smallBuffers.release();
-    this.#ring.release();
-  }
-
   readonly #completed = ({ key, generation, result, flags }: Completion): void => {
     if (key === WAKE_KEY) {
       if ((flags & abi.IORING_CQE_F_MORE) === 0) this.#pollWake();

@@ -37,14 +37,12 @@ export interface Completion {
 /**
  * An io_uring: requests are written into memory that the kernel reads, completions are read from memory that it
  * writes, and one io_uring_enter a turn does the rest. Belongs to the thread that made it. Whatever a request points to
- * must stay alive until its completion; that is its sender's to see to.
+ * must stay alive until its completion; that is its sender's to see to. Its memory is its thread's, see {@link MappedMemory}.
  */
 export class Ring {
   readonly #calls: SystemCalls;
   readonly #fd: number;
-  readonly #rings: Mapping;
   readonly #ringWords: Int32Array;
-  readonly #entries: Mapping;
   readonly #sqes: Int32Array;
   readonly #argument: Mapping;
   readonly #argumentWords: Int32Array;
@@ -68,7 +66,7 @@ export class Ring {
     const sqEntries = at(abi.PARAMS.sqEntries);
     const cqEntries = at(abi.PARAMS.cqEntries);
     this.#fd = descriptors.own(fd);
-    this.#rings = linux.mapShared(
+    const rings = linux.mapShared(
       fd,
       abi.IORING_OFF_SQ_RING,
       Math.max(
@@ -76,9 +74,9 @@ export class Ring {
         at(abi.PARAMS.cqes) + cqEntries * abi.CQE.words * 4,
       ),
     );
-    this.#ringWords = new Int32Array(this.#rings.buffer);
-    this.#entries = linux.mapShared(fd, abi.IORING_OFF_SQES, sqEntries * abi.SQE.words * 4);
-    this.#sqes = new Int32Array(this.#entries.buffer);
+    this.#ringWords = new Int32Array(rings.buffer);
+    const entries = linux.mapShared(fd, abi.IORING_OFF_SQES, sqEntries * abi.SQE.words * 4);
+    this.#sqes = new Int32Array(entries.buffer);
     this.#argument = linux.map(abi.GETEVENTS.words * 4);
     this.#argumentWords = new Int32Array(this.#argument.buffer);
     this.#sqHead = at(abi.PARAMS.sqHead) >> 2;
@@ -155,13 +153,6 @@ export class Ring {
       count += 1;
     }
     return count;
-  }
-
-  /** After its descriptor has been closed by the owner of all descriptors. */
-  release(): void {
-    this.#rings.unmap();
-    this.#entries.unmap();
-    this.#argument.unmap();
   }
 
   #enter(least: number, timeoutMs: number): void {

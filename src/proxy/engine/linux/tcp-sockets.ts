@@ -5,8 +5,7 @@ import { type Linux, type Mapping, type SystemCalls, uninterrupted } from './sys
 const ARGUMENT = { sockaddr: 0, length: 32, value: 36, bytes: 48 } as const;
 
 /**
- * The socket calls with their arguments in memory. Owns that memory; the kernel looks at it during a call and
- * never later. Each returns a descriptor or 0, or the negated errno.
+ * The socket calls with their arguments in memory, which the kernel looks at during a call and never later. Each returns a descriptor or 0, or the negated errno.
  */
 export class TcpSockets {
   /** The struct sockaddr of the next or the last call. */
@@ -84,10 +83,6 @@ export class TcpSockets {
   /** Sets an eventfd back to nothing. */
   clear(eventFd: number): void {
     uninterrupted(this.#calls, () => this.#calls.read(eventFd, this.#at(ARGUMENT.value), 8));
-  }
-
-  release(): void {
-    this.#memory.unmap();
   }
 
   get #family(): number {

@@ -1,48 +1,29 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import koffi from 'koffi';
-import { expect, test } from 'vitest';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { createEngine } from '../../../../src/proxy/engine/create-engine.ts';
-import { AF_INET, SOCK_STREAM } from '../../../../src/proxy/engine/linux/abi.ts';
-import { loadLinux } from '../../../../src/proxy/engine/linux/system-calls.ts';
-import { dial, echoBack, ending, readAll, startServer } from '../../../support/tcp.ts';
-import { until } from '../../../support/until.ts';
 import { engineConformance } from '../../../conformance/engine.ts';
 import { Recorder, toServer } from '../../../conformance/engine/harness.ts';
+import { breakForwarder } from '../../../support/break-forwarder.ts';
+import { dial, echoBack, ending, readAll, readBytes, startServer } from '../../../support/tcp.ts';
+import { until } from '../../../support/until.ts';
 
-for (const choice of ['epoll', 'uring'] as const)
+const CHOICES = ['epoll', 'uring'] as const;
+
+for (const choice of CHOICES)
   engineConformance(choice, (options) => createEngine({ choice, ...options }));
+engineConformance('uring with two threads', (options) =>
+  createEngine({ choice: 'uring', threads: 2, ...options }),
+);
 
-type DupTo = (from: number, to: number) => number;
-
-function descriptors(): string[] {
-  return readdirSync('/proc/self/fd');
+function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
 }
 
-/** What the forwarding thread waits on: of epolls the one that watches the thread's bell, whose key is -1. */
-const WAITS_ON = {
-  epoll: { link: 'anon_inode:[eventpoll]', info: /data: +ffffffff\b/ },
-  uring: { link: 'anon_inode:[io_uring]', info: /./ },
-} as const;
-
-function forwardersWait(choice: keyof typeof WAITS_ON): number {
-  const { link, info } = WAITS_ON[choice];
-  const found = descriptors().find((fd) => {
-    try {
-      const matches = readlinkSync(`/proc/self/fd/${fd}`) === link;
-      return matches && info.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
-    } catch {
-      // Closed since it was listed.
-      return false;
-    }
-  });
-  return Number(found);
-}
-
-test.each(['epoll', 'uring'] as const)(
-  'when the %s thread dies its connections end, and its listeners go on without it',
-  async (choice) => {
-    const before = descriptors();
+describe.each(CHOICES)('when a thread of %s dies', (choice) => {
+  test('its connections end, and its listeners go on without it', async () => {
+    const before = openDescriptors();
     {
       await using server = await startServer(echoBack);
       const complaints: string[] = [];
@@ -52,23 +33,23 @@ test.each(['epoll', 'uring'] as const)(
         onFallback: (reason) => complaints.push(reason),
       });
       const recorder = new Recorder();
-      const route = { address: '127.0.0.1', port: 0, route: () => toServer(server, recorder) };
-      const listener = await engine.listen(route);
+      const listener = await engine.listen({
+        address: '127.0.0.1',
+        port: 0,
+        route: () => toServer(server, recorder),
+      });
       const victim = await dial(listener.local);
       await until(() => recorder.events.includes('established'));
       const end = ending(victim);
-      // With a socket in its place the thread's next wait fails.
-      const decoy = loadLinux().calls.socket(AF_INET, SOCK_STREAM, 0);
-      const dup2 = koffi.load(null).func('int dup2(int from, int to)') as DupTo;
-      dup2(decoy, forwardersWait(choice));
-      loadLinux().calls.close(decoy);
+      breakForwarder(choice);
       victim.write('wake up');
 
       expect(await end).toBe('ECONNRESET');
       await until(() => complaints.length > 0);
-      expect(complaints[0]).toContain('the forwarding thread has died');
+      expect(complaints).toEqual([expect.stringContaining('forwarding thread has died')]);
       expect(recorder.events).toEqual(['established', 'closed']);
       expect(engine.counters.active).toBe(0);
+      expect(readFileSync('/proc/self/maps', 'utf8')).not.toContain('[io_uring]');
 
       const survivor = await dial(listener.local);
       survivor.end('still served');
@@ -76,7 +57,49 @@ test.each(['epoll', 'uring'] as const)(
       await listener.close();
       await expect(dial(listener.local)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     }
-    await until(() => descriptors().length <= before.length);
-    expect(descriptors().length).toBeLessThanOrEqual(before.length);
-  },
-);
+    await until(() => openDescriptors() <= before);
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
+  });
+
+  test('the connections of its fellows go on, and every new client is served', async () => {
+    await using server = await startServer(echoBack);
+    const complaints: string[] = [];
+    await using engine = createEngine({
+      choice,
+      threads: 2,
+      clock: systemClock,
+      onFallback: (reason) => complaints.push(reason),
+    });
+    const to = { address: '127.0.0.1', port: 0, route: () => toServer(server) };
+    const listener = await engine.listen(to);
+    const clients: Socket[] = [];
+    while (clients.length < 16) clients.push(await dial(listener.local));
+    await until(() => server.sockets.length === clients.length);
+    const news = clients.map((client) => Promise.race([ending(client), firstWords(client)]));
+
+    breakForwarder(choice);
+    // It reaches, and so wakes, every thread.
+    const another = await engine.listen(to);
+    await until(() => complaints.length > 0);
+
+    for (const client of clients) client.write('here?');
+    const heard = await Promise.all(news);
+    const alive = heard.filter((word) => word === 'here?');
+    const dead = heard.filter((word) => word === 'ECONNRESET');
+    expect(alive.length + dead.length).toBe(clients.length);
+    expect(engine.counters.active).toBe(alive.length);
+    for (let client = 0; client < 16; client += 1) {
+      const fresh = await dial([listener, another][client % 2]?.local ?? listener.local);
+      fresh.write('hello');
+      expect((await readBytes(fresh, 5)).toString()).toBe('hello');
+      fresh.destroy();
+    }
+    for (const client of clients) client.destroy();
+  });
+});
+
+function firstWords(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    socket.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+  });
+}

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLLIN } from '../../../../src/proxy/engine/linux/abi.ts';
 import { Descriptors } from '../../../../src/proxy/engine/linux/descriptors.ts';
+import { MappedMemory } from '../../../../src/proxy/engine/linux/mapped-memory.ts';
 import { probeLinux } from '../../../../src/proxy/engine/linux/probe.ts';
 import { type Completion, Ring } from '../../../../src/proxy/engine/linux/ring.ts';
 import {
@@ -19,23 +20,23 @@ const refusal = probe.kind === 'refused' ? probe.reason : ringRefusal(probe.linu
 describe.skipIf(refusal !== undefined)(`ring (${refusal ?? 'allowed'})`, () => {
   if (probe.kind === 'refused') return;
   const { linux } = probe;
+  let memory: MappedMemory;
   let descriptors: Descriptors;
   let sockets: TcpSockets;
   let ring: Ring;
   let bell: number;
 
   beforeEach(() => {
-    descriptors = new Descriptors(linux);
-    sockets = new TcpSockets(linux);
-    ring = new Ring(linux, descriptors);
+    memory = new MappedMemory(linux);
+    descriptors = new Descriptors(memory.linux);
+    sockets = new TcpSockets(memory.linux);
+    ring = new Ring(memory.linux, descriptors);
     bell = descriptors.own(linux.calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   });
 
   afterEach(() => {
     descriptors.resetAll();
-    ring.release();
-    sockets.release();
-    descriptors.release();
+    memory.release();
   });
 
   const poll = (key: number, generation = 0, multi = 0): void => {
