@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { ClosedConnections } from './closed-connections.ts';
+import { ConnectionActivity, type Watched } from './connection-activity.ts';
 import type { Dialer } from './dialer.ts';
 import type {
   ConnectionObserver,
@@ -25,6 +26,8 @@ export interface TrackedConnection {
   readonly seenAs: string;
   /** conntrack's: CLOSE_WAIT once one side has finished sending. */
   readonly state: 'SYN_SENT' | 'ESTABLISHED' | 'CLOSE_WAIT';
+  /** When something last happened, in the Clock's monotonic milliseconds; up to ten seconds late. */
+  readonly lastActiveMs: number;
 }
 
 /** Turns a mode's decisions on TCP connections into routes, and keeps book of what is open. */
@@ -36,17 +39,25 @@ export class ConnectionRoutes {
   constructor(context: NodeContext, dialer: Dialer, clock: Clock) {
     this.#context = context;
     this.#dialer = dialer;
-    this.#book = { open: new Set(), closed: new ClosedConnections(), clock };
+    const open = new Set<Tracked>();
+    const activity = new ConnectionActivity(clock, open);
+    this.#book = { open, closed: new ClosedConnections(), activity, clock };
   }
 
   /** Forwarded connections, oldest first. */
   get open(): Iterable<TrackedConnection> {
+    this.#book.activity.look();
     return this.#book.open;
   }
 
   /** Those that ended a short while ago. */
   get closed(): ClosedConnections {
     return this.#book.closed;
+  }
+
+  /** Stops looking at what passes; the connections themselves belong to the engine. */
+  close(): void {
+    this.#book.activity.close();
   }
 
   routeOf(decision: Decision, connection: EngineConnection): Route {
@@ -90,14 +101,17 @@ export function sourceOf(decision: Forward, client: string, context: NodeContext
 interface Book {
   readonly open: Set<Tracked>;
   readonly closed: ClosedConnections;
+  readonly activity: ConnectionActivity;
   readonly clock: Clock;
 }
 
-class Tracked implements ConnectionObserver, TrackedConnection {
+class Tracked implements ConnectionObserver, TrackedConnection, Watched {
   readonly connection: EngineConnection;
   readonly endpoint: SocketAddress;
   readonly seenAs: string;
   state: TrackedConnection['state'] = 'SYN_SENT';
+  lastActiveMs: number;
+  bytesSeen = 0;
   readonly #book: Book;
   readonly #binding: Binding | undefined;
   #aborted = false;
@@ -114,11 +128,14 @@ class Tracked implements ConnectionObserver, TrackedConnection {
     this.endpoint = endpoint;
     this.seenAs = seenAs;
     this.#binding = binding;
+    this.lastActiveMs = book.clock.now();
     book.open.add(this);
+    book.activity.started();
     binding?.onRevoked?.(() => connection.kill());
   }
 
   event(event: ConnectionEvent): void {
+    this.lastActiveMs = this.#book.clock.now();
     if (event === 'closed') this.#close();
     else if (event === 'established') this.state = 'ESTABLISHED';
     else if (event === 'client-fin' || event === 'server-fin') this.state = 'CLOSE_WAIT';

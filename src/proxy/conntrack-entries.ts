@@ -23,24 +23,25 @@ const TIMEOUT_MS: Readonly<Record<TrackedConnection['state'], number>> = {
 
 /**
  * What conntrack would list of a node's flows: TCP first, each kind oldest first. As many as the forwarder's limits
- * let exist, and the connections that ended last. Open connections show their whole timeout, since a forwarder
- * does not note when the last byte passed.
+ * let exist, and the connections that ended last. An open connection that was silent for its whole timeout shows 0:
+ * its sockets are still there.
  */
 export function conntrackEntries(flows: ForwardedFlows, nowMs: number): ConntrackEntry[] {
   return [
     ...flows.closedConnections
       .listed(nowMs)
       .map(({ connection, leftMs }) => closedEntry(connection, leftMs)),
-    ...Array.from(flows.connections, openEntry),
+    ...Array.from(flows.connections, (one) => openEntry(one, nowMs)),
     ...Array.from(flows.udpFlows, (flow) => udpEntry(flow, nowMs)),
   ];
 }
 
-function openEntry({ connection, endpoint, seenAs, state }: TrackedConnection): ConntrackEntry {
+function openEntry(tracked: TrackedConnection, nowMs: number): ConntrackEntry {
+  const { connection, endpoint, seenAs, state, lastActiveMs } = tracked;
   const answered = state !== 'SYN_SENT';
   return {
     protocol: 'TCP',
-    expiresInMs: TIMEOUT_MS[state],
+    expiresInMs: lastActiveMs + TIMEOUT_MS[state] - nowMs,
     state,
     ...tuples(connection.source, connection.destination, endpoint, seenAs),
     replied: answered,

@@ -182,6 +182,7 @@ export class Proxier implements NodeProxy, Resource {
   /** Stops listening and ends the mode; TCP connections go on, they belong to the engine. */
   async close(): Promise<void> {
     this.#runner.stop();
+    this.#routes.close();
     this.#ingress.leave(this);
     this.#udp.endAll();
     await Promise.all([this.mode.close(), this.#checks.close(), this.#ingress.settled()]);

@@ -134,6 +134,27 @@ describe('conntrack', () => {
     expect(listed(inspector)).toEqual([]);
   });
 
+  test('shows what an open connection has left since bytes last passed', async () => {
+    const { inspector, connect, clock, proxier } = nodeWith('iptables', shapes);
+    const traffic = { bytesFromClient: 0 };
+    const left = (): string | undefined => listed(inspector)[0]?.split(/ +/)[2];
+    const tell = connect(CLIENT, WEB, traffic);
+    tell('established');
+    clock.advance(100_000);
+    expect(left()).toBe('86300');
+    // Noted within ten seconds without anybody asking, and at once when somebody does.
+    traffic.bytesFromClient = 10;
+    clock.advance(10_000);
+    traffic.bytesFromClient = 20;
+    expect(left()).toBe('86400');
+    clock.advance(50_000);
+    expect(left()).toBe('86350');
+    clock.advance(100_000_000);
+    expect(left()).toBe('0');
+    await proxier.close();
+    expect(clock.pending).toBe(0);
+  });
+
   test.each(['client-reset', 'server-reset', 'connect-failed'] as const)(
     '%s leaves an entry for ten seconds',
     (end) => {

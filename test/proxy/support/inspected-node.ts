@@ -32,6 +32,8 @@ export interface InspectedNode {
   readonly connect: (
     source: SocketAddress,
     destination: SocketAddress,
+    /** Counts what the engine would. */
+    traffic?: { bytesFromClient: number },
   ) => (event: ConnectionEvent) => void;
   /** A datagram; the function it returns is the endpoint's answer. */
   readonly ask: (source: SocketAddress, destination: SocketAddress) => () => void;
@@ -81,11 +83,14 @@ export function inspectedNode(
     connect: (
       source: SocketAddress,
       destination: SocketAddress,
+      traffic: { bytesFromClient: number } = { bytesFromClient: 0 },
     ): ((event: ConnectionEvent) => void) => {
       const connection = {
         source,
         destination,
-        bytesFromClient: 0,
+        get bytesFromClient() {
+          return traffic.bytesFromClient;
+        },
         bytesFromServer: 0,
         kill: () => {},
       };
