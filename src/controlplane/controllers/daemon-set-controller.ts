@@ -28,6 +28,12 @@ const DAEMON_TOLERATIONS: readonly Toleration[] = [
   { key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' },
 ];
 
+const NO_NETWORK: Toleration = {
+  key: 'node.kubernetes.io/network-unavailable',
+  operator: 'Exists',
+  effect: 'NoSchedule',
+};
+
 /** What a DaemonSet wants of one node. */
 interface NodePlan {
   readonly node: Node;
@@ -110,17 +116,17 @@ export function startDaemonSetController(context: ControllerContext): Resource {
       await rollBySurge(set, desired, hash, maxSurge);
       return;
     }
-    const unavailable = desired.filter(({ pods: here }) => !here.some((pod) => isUp(set, pod)));
-    let room = maxUnavailable - unavailable.length;
+    let room = maxUnavailable;
+    const candidates: Pod[] = [];
     for (const plan of desired) {
-      const old = plan.pods.find((pod) => isPodActive(pod) && revisionHash(pod) !== hash);
-      if (old === undefined) continue;
-      if (isUp(set, old)) {
-        if (room <= 0) continue;
-        room -= 1;
-      }
-      await factory.delete(set, old);
+      const { old, fresh } = generations(plan, hash);
+      // An old pod that does not work is replaced whatever else is away.
+      if (old !== undefined && fresh === undefined && !isUp(set, old))
+        await factory.delete(set, old);
+      else if (old !== undefined && fresh === undefined) candidates.push(old);
+      else if (old !== undefined || fresh === undefined || !isUp(set, fresh)) room -= 1;
     }
+    for (const pod of candidates.slice(0, Math.max(0, room))) await factory.delete(set, pod);
   }
 
   /** The new pod comes beside the old one, which goes once the new one is available. */
@@ -130,19 +136,19 @@ export function startDaemonSetController(context: ControllerContext): Resource {
     hash: string,
     maxSurge: number,
   ): Promise<void> {
-    let surging = 0;
-    for (const { node, pods: here } of desired) {
-      const active = here.filter(isPodActive);
-      const old = active.find((pod) => revisionHash(pod) !== hash);
-      const fresh = active.find((pod) => revisionHash(pod) === hash);
+    let room = maxSurge;
+    const candidates: Node[] = [];
+    for (const plan of desired) {
+      const { old, fresh } = generations(plan, hash);
       if (old === undefined) continue;
-      if (fresh !== undefined && isUp(set, fresh)) await factory.delete(set, old);
-      else if (fresh !== undefined) surging += 1;
-      else if (surging < maxSurge) {
-        surging += 1;
-        await factory.create(set, daemonPod(set, node, hash));
-      }
+      if (fresh === undefined && !isUp(set, old))
+        await factory.create(set, daemonPod(set, plan.node, hash));
+      else if (fresh === undefined) candidates.push(plan.node);
+      else if (isUp(set, fresh)) await factory.delete(set, old);
+      else room -= 1;
     }
+    for (const node of candidates.slice(0, Math.max(0, room)))
+      await factory.create(set, daemonPod(set, node, hash));
   }
 
   function isUp(set: DaemonSet, pod: Pod): boolean {
@@ -198,13 +204,13 @@ function planNode(set: DaemonSet, node: Node, owned: readonly Pod[]): NodePlan {
 function daemonPod(set: DaemonSet, node: Node, hash: string): Pod {
   const pod = podFromTemplate(set, set.spec.template);
   pod.metadata.labels = { ...pod.metadata.labels, [REVISION_HASH_LABEL]: hash };
-  pod.spec.tolerations = [...(pod.spec.tolerations ?? []), ...DAEMON_TOLERATIONS];
-  if (pod.spec.hostNetwork === true)
-    pod.spec.tolerations.push({
-      key: 'node.kubernetes.io/network-unavailable',
-      operator: 'Exists',
-      effect: 'NoSchedule',
-    });
+  const needed =
+    pod.spec.hostNetwork === true ? [...DAEMON_TOLERATIONS, NO_NETWORK] : DAEMON_TOLERATIONS;
+  const own = pod.spec.tolerations ?? [];
+  pod.spec.tolerations = [
+    ...own,
+    ...needed.filter((toleration) => !own.some((other) => equalJson(other, toleration))),
+  ];
   const affinity = (pod.spec.affinity ??= {});
   affinity.nodeAffinity = {
     ...affinity.nodeAffinity,
@@ -219,6 +225,18 @@ function daemonPod(set: DaemonSet, node: Node, hash: string): Pod {
     },
   };
   return pod;
+}
+
+/** A node's pods of older templates and of this one (findUpdatedPodsOnNode). */
+function generations(
+  { pods }: NodePlan,
+  hash: string,
+): { readonly old: Pod | undefined; readonly fresh: Pod | undefined } {
+  const active = pods.filter(isPodActive);
+  return {
+    old: active.find((pod) => revisionHash(pod) !== hash),
+    fresh: active.find((pod) => revisionHash(pod) === hash),
+  };
 }
 
 /** Where a daemon pod is or will be. */

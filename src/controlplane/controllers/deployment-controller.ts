@@ -35,7 +35,7 @@ import {
   shrinkOldSets,
   totalReplicas,
 } from './deployment-scaling.ts';
-import { deadlineInMs, deploymentStatus, isComplete } from './deployment-status.ts';
+import { deadlineInMs, deploymentStatus, isComplete, type NewSet } from './deployment-status.ts';
 import { controllerOf, controllerReference, isPodFinished } from './pod-facts.ts';
 import { contentHash } from './template-hash.ts';
 
@@ -111,7 +111,7 @@ class DeploymentWorker {
     if (deployment === undefined) return undefined;
     const sets = await this.#claimSets(deployment);
     if (deployment.metadata.deletionTimestamp !== undefined)
-      return this.#writeStatus(deployment, findNewSet(deployment, sets), sets);
+      return this.#writeStatus(deployment, found(findNewSet(deployment, sets)), sets);
     if (deployment.spec.paused === true || isScalingEvent(deployment, sets))
       return this.#syncPaused(deployment, sets);
     return deployment.spec.strategy?.type === 'Recreate'
@@ -123,14 +123,14 @@ class DeploymentWorker {
     deployment: Deployment,
     sets: readonly ReplicaSet[],
   ): Promise<ReconcileResult | undefined> {
-    const { newSet, oldSets } = await this.#ensureNewSet(deployment, sets);
-    if (newSet === undefined) return undefined;
+    const { newSet: current, oldSets } = await this.#ensureNewSet(deployment, sets);
+    const { set: newSet } = current;
     const all = [...oldSets, newSet];
     const size = newSetReplicas(deployment, newSet, all);
     if (size !== replicasOf(newSet))
       await this.#scale(deployment, [{ set: newSet, replicas: size }]);
     else await this.#scale(deployment, shrinkOldSets(deployment, newSet, oldSets));
-    return this.#finish(deployment, newSet, oldSets);
+    return this.#finish(deployment, current, oldSets);
   }
 
   /** All old pods go before the first new one comes. */
@@ -146,15 +146,15 @@ class DeploymentWorker {
         deployment,
         running.map((set) => ({ set, replicas: 0 })),
       );
-      return this.#writeStatus(deployment, existing, sets);
+      return this.#writeStatus(deployment, found(existing), sets);
     }
     const leftovers = old
       .flatMap((set) => this.#options.podIndex.get(set.metadata.uid ?? ''))
       .filter((pod) => !isPodFinished(pod));
-    if (leftovers.length > 0) return this.#writeStatus(deployment, existing, sets);
+    if (leftovers.length > 0) return this.#writeStatus(deployment, found(existing), sets);
     const { newSet, oldSets } = await this.#ensureNewSet(deployment, sets);
-    if (newSet === undefined) return undefined;
-    await this.#scale(deployment, [{ set: newSet, replicas: deployment.spec.replicas ?? 0 }]);
+    const { replicas = 0 } = deployment.spec;
+    await this.#scale(deployment, [{ set: newSet.set, replicas }]);
     return this.#finish(deployment, newSet, oldSets);
   }
 
@@ -166,8 +166,8 @@ class DeploymentWorker {
     const newSet = findNewSet(deployment, sets);
     const oldSets = sets.filter((set) => set !== newSet);
     await this.#scale(deployment, this.#sizeChange(deployment, newSet, oldSets));
-    if (deployment.spec.paused === true) await this.#cleanUp(deployment, newSet, oldSets);
-    return this.#writeStatus(deployment, newSet, sets);
+    if (deployment.spec.paused === true) await this.#cleanUp(deployment, oldSets);
+    return this.#writeStatus(deployment, found(newSet), sets);
   }
 
   #sizeChange(
@@ -187,6 +187,7 @@ class DeploymentWorker {
     const saturated =
       newSet !== undefined &&
       replicasOf(newSet) === replicas &&
+      isCurrentSize(deployment, newSet) &&
       (newSet.status?.availableReplicas ?? 0) === replicas;
     if (saturated)
       return oldSets.filter((set) => replicasOf(set) > 0).map((set) => ({ set, replicas: 0 }));
@@ -206,23 +207,23 @@ class DeploymentWorker {
   async #ensureNewSet(
     deployment: Deployment,
     sets: readonly ReplicaSet[],
-  ): Promise<{ newSet: ReplicaSet | undefined; oldSets: readonly ReplicaSet[] }> {
+  ): Promise<{ newSet: NewSet; oldSets: readonly ReplicaSet[] }> {
     const existing = findNewSet(deployment, sets);
     const oldSets = sets.filter((set) => set !== existing);
     const revision = nextRevision(oldSets);
-    const newSet =
-      existing === undefined
-        ? await this.#createSet(deployment, oldSets, revision)
-        : await this.#refreshSet(deployment, existing, revision);
-    if (newSet !== undefined) await this.#noteRevision(deployment, newSet);
-    return { newSet, oldSets };
+    const isCreated = existing === undefined;
+    const set = isCreated
+      ? await this.#createSet(deployment, oldSets, revision)
+      : await this.#refreshSet(deployment, existing, revision);
+    await this.#noteRevision(deployment, set);
+    return { newSet: { set, isCreated }, oldSets };
   }
 
   async #createSet(
     deployment: Deployment,
     oldSets: readonly ReplicaSet[],
     revision: number,
-  ): Promise<ReplicaSet | undefined> {
+  ): Promise<ReplicaSet> {
     const { client, events } = this.#options.tools;
     const hash = contentHash(deployment.spec.template, deployment.status?.collisionCount ?? 0);
     const replicas = newSetReplicas(deployment, undefined, oldSets);
@@ -315,39 +316,29 @@ class DeploymentWorker {
 
   async #finish(
     deployment: Deployment,
-    newSet: ReplicaSet,
+    newSet: NewSet,
     oldSets: readonly ReplicaSet[],
   ): Promise<ReconcileResult | undefined> {
-    if (isComplete(deployment, deployment.status ?? {}))
-      await this.#cleanUp(deployment, newSet, oldSets);
-    return this.#writeStatus(deployment, newSet, [...oldSets, newSet]);
+    if (isComplete(deployment, deployment.status ?? {})) await this.#cleanUp(deployment, oldSets);
+    return this.#writeStatus(deployment, newSet, [...oldSets, newSet.set]);
   }
 
-  /** Old, empty sets beyond revisionHistoryLimit go. */
-  async #cleanUp(
-    deployment: Deployment,
-    newSet: ReplicaSet | undefined,
-    oldSets: readonly ReplicaSet[],
-  ): Promise<void> {
+  /** Sets beyond revisionHistoryLimit go, the oldest revisions first, as far as they are empty. */
+  async #cleanUp(deployment: Deployment, oldSets: readonly ReplicaSet[]): Promise<void> {
     const limit = deployment.spec.revisionHistoryLimit ?? 10;
-    const candidates = oldSets
-      .filter(
-        (set) =>
-          set !== newSet &&
-          set.metadata.deletionTimestamp === undefined &&
-          (set.status?.replicas ?? 0) === 0 &&
-          replicasOf(set) === 0,
-      )
+    const live = oldSets
+      .filter((set) => set.metadata.deletionTimestamp === undefined)
       .toSorted((a, b) => revisionOf(a) - revisionOf(b));
-    for (const set of candidates.slice(0, Math.max(0, candidates.length - limit)))
-      await this.#options.tools.client
-        .resource('replicasets')
-        .delete(set.metadata.name ?? '', set.metadata.namespace);
+    for (const set of live.slice(0, Math.max(0, live.length - limit)))
+      if ((set.status?.replicas ?? 0) === 0 && replicasOf(set) === 0)
+        await this.#options.tools.client
+          .resource('replicasets')
+          .delete(set.metadata.name ?? '', set.metadata.namespace);
   }
 
   async #writeStatus(
     deployment: Deployment,
-    newSet: ReplicaSet | undefined,
+    newSet: NewSet | undefined,
     all: readonly ReplicaSet[],
   ): Promise<ReconcileResult | undefined> {
     const now = this.#options.clock.wallNow();
@@ -394,6 +385,11 @@ class DeploymentWorker {
     );
     return [...own, ...adopted];
   }
+}
+
+/** A set that was there before. */
+function found(set: ReplicaSet | undefined): NewSet | undefined {
+  return set === undefined ? undefined : { set, isCreated: false };
 }
 
 /** Somebody changed `spec.replicas` since the sets were last sized. */

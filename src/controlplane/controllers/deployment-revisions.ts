@@ -1,13 +1,12 @@
 import { equalJson } from '../../api/json.ts';
 import type { Deployment, ReplicaSet } from '../../api/types/apps.ts';
-import { rolloutBounds } from './deployment-scaling.ts';
+import { MAX_ANNOTATION, rolloutBounds } from './deployment-scaling.ts';
 import { controllerReference } from './pod-facts.ts';
 import { POD_TEMPLATE_HASH, sameTemplate, withHash } from './template-hash.ts';
 
 export const REVISION_ANNOTATION = 'deployment.kubernetes.io/revision';
 const REVISION_HISTORY_ANNOTATION = 'deployment.kubernetes.io/revision-history';
 export const DESIRED_ANNOTATION = 'deployment.kubernetes.io/desired-replicas';
-const MAX_ANNOTATION = 'deployment.kubernetes.io/max-replicas';
 /** The Deployment's own, never its ReplicaSets'. */
 const NOT_COPIED = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',

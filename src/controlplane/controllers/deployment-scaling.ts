@@ -1,6 +1,9 @@
 import type { Deployment, ReplicaSet } from '../../api/types/apps.ts';
 import { scaledValue } from './int-or-percent.ts';
 
+/** The most replicas a set's Deployment could have when the set was last sized. */
+export const MAX_ANNOTATION = 'deployment.kubernetes.io/max-replicas';
+
 /** How many pods more and fewer than asked for a rollout may have (ResolveFenceposts). */
 export interface RolloutBounds {
   readonly maxSurge: number;
@@ -93,27 +96,38 @@ export function scaleProportionally(
   deployment: Deployment,
   sets: readonly ReplicaSet[],
 ): ScaleStep[] {
-  const { replicas = 0 } = deployment.spec;
   const active = sets.filter((set) => replicasOf(set) > 0);
-  const total = totalReplicas(active);
-  const allowed = replicas > 0 ? replicas + rolloutBounds(deployment).maxSurge : 0;
-  let left = allowed - total;
-  if (left === 0) return [];
+  const change = allowedReplicas(deployment) - totalReplicas(active);
+  if (change === 0) return [];
   const ordered = active.toSorted(
-    (a, b) => replicasOf(b) - replicasOf(a) || age(a, b) * Math.sign(left),
+    (a, b) => replicasOf(b) - replicasOf(a) || age(b, a) * Math.sign(change),
   );
   const sizes = new Map<ReplicaSet, number>();
-  const change = left;
+  let left = change;
   for (const set of ordered) {
-    const share = Math.trunc(Math.round((replicasOf(set) * change) / total));
+    const share = left === 0 ? 0 : shareOfChange(deployment, set);
     const step = change > 0 ? Math.min(share, left) : Math.max(share, left);
-    sizes.set(set, Math.max(0, replicasOf(set) + step));
+    sizes.set(set, replicasOf(set) + step);
     left -= step;
   }
   const [largest] = ordered;
-  if (left !== 0 && largest !== undefined)
-    sizes.set(largest, Math.max(0, (sizes.get(largest) ?? 0) + left));
+  if (largest !== undefined) sizes.set(largest, Math.max(0, (sizes.get(largest) ?? 0) + left));
   return steps(sizes);
+}
+
+function allowedReplicas(deployment: Deployment): number {
+  const { replicas = 0 } = deployment.spec;
+  return replicas > 0 ? replicas + rolloutBounds(deployment).maxSurge : 0;
+}
+
+/** In proportion to what the set had of the size before the change (getReplicaSetFraction). */
+function shareOfChange(deployment: Deployment, set: ReplicaSet): number {
+  const size = replicasOf(set);
+  if ((deployment.spec.replicas ?? 0) === 0) return -size;
+  const noted = Number(set.metadata.annotations?.[MAX_ANNOTATION] ?? 0);
+  const before = noted > 0 ? noted : (deployment.status?.replicas ?? 0);
+  if (before === 0) return 0;
+  return Math.round((size * allowedReplicas(deployment)) / before) - size;
 }
 
 function steps(sizes: ReadonlyMap<ReplicaSet, number>): ScaleStep[] {

@@ -15,24 +15,31 @@ interface Counts {
   readonly available: number;
 }
 
+/** The set of the current template. */
+export interface NewSet {
+  readonly set: ReplicaSet;
+  /** Made just now. */
+  readonly isCreated: boolean;
+}
+
 /** What the deployment controller says about a rollout (deployment/progress.go, sync.go). Pure. */
 export function deploymentStatus(
   deployment: Deployment,
-  newSet: ReplicaSet | undefined,
+  newSet: NewSet | undefined,
   all: readonly ReplicaSet[],
   nowMs: number,
 ): Status {
   const counts: Counts = {
     replicas: sum(all, (set) => set.status?.replicas ?? 0),
-    updated: newSet?.status?.replicas ?? 0,
+    updated: newSet?.set.status?.replicas ?? 0,
     ready: sum(all, (set) => set.status?.readyReplicas ?? 0),
     available: sum(all, availableOf),
   };
   const unavailable = Math.max(0, totalReplicas(all) - counts.available);
   const conditions = new Conditions(deployment, nowMs);
   setAvailable(conditions, deployment, counts);
-  setProgressing(conditions, deployment, newSet, all, counts, nowMs);
-  setFailure(conditions, newSet, all);
+  setProgressing(conditions, deployment, newSet, counts, nowMs);
+  setFailure(conditions, newSet?.set, all);
   return omitZeros({
     observedGeneration: deployment.metadata.generation ?? 0,
     replicas: counts.replicas,
@@ -100,8 +107,7 @@ function setAvailable(conditions: Conditions, deployment: Deployment, counts: Co
 function setProgressing(
   conditions: Conditions,
   deployment: Deployment,
-  newSet: ReplicaSet | undefined,
-  all: readonly ReplicaSet[],
+  newSet: NewSet | undefined,
   counts: Counts,
   nowMs: number,
 ): void {
@@ -110,54 +116,31 @@ function setProgressing(
     conditions.remove('Progressing');
     return;
   }
+  if (notePause(conditions, deployment)) return;
+  noteNewSet(conditions, newSet);
   const before = conditions.get('Progressing');
-  if (deployment.spec.paused === true) {
-    conditions.set({
-      type: 'Progressing',
-      status: 'Unknown',
-      reason: 'DeploymentPaused',
-      message: 'Deployment is paused',
-    });
-    return;
-  }
-  if (before?.reason === 'DeploymentPaused') {
-    conditions.set({
-      type: 'Progressing',
-      status: 'Unknown',
-      reason: 'DeploymentResumed',
-      message: 'Deployment is resumed',
-    });
-    return;
-  }
+  // What came to its end is not estimated any more: a change of the size is no rollout.
+  if (before?.reason === 'NewReplicaSetAvailable' && counts.replicas === counts.updated) return;
   const name =
     newSet === undefined
       ? `Deployment "${deployment.metadata.name}"`
-      : `ReplicaSet "${newSet.metadata.name}"`;
+      : `ReplicaSet "${newSet.set.metadata.name}"`;
   const { replicas = 0 } = deployment.spec;
-  const complete =
-    counts.updated === replicas && counts.replicas === replicas && counts.available === replicas;
-  if (complete) {
+  if (counts.updated === replicas && counts.replicas === replicas && counts.available === replicas)
     conditions.set({
       type: 'Progressing',
       status: 'True',
       reason: 'NewReplicaSetAvailable',
       message: `${name} has successfully progressed.`,
     });
-  } else if (before === undefined) {
-    conditions.set({
-      type: 'Progressing',
-      status: 'True',
-      reason: 'NewReplicaSetCreated',
-      message: `Created new replica set "${newSet?.metadata.name ?? ''}"`,
-    });
-  } else if (hasProgressed(deployment, all, counts) || newRollout(before, deployment)) {
+  else if (hasProgressed(deployment, counts))
     conditions.update({
       type: 'Progressing',
       status: 'True',
       reason: 'ReplicaSetUpdated',
       message: `${name} is progressing.`,
     });
-  } else if (hasTimedOut(before, deadline, nowMs))
+  else if (before !== undefined && hasTimedOut(before, deadline, nowMs))
     conditions.set({
       type: 'Progressing',
       status: 'False',
@@ -166,28 +149,58 @@ function setProgressing(
     });
 }
 
-function hasProgressed(
-  deployment: Deployment,
-  all: readonly ReplicaSet[],
-  counts: Counts,
-): boolean {
-  const { status = {} } = deployment;
+/** Whether a pause, or its end, is all there is to say (checkPausedConditions). */
+function notePause(conditions: Conditions, { spec }: Deployment): boolean {
+  const before = conditions.get('Progressing');
+  if (spec.paused === true) {
+    // That a rollout was stuck stays known.
+    if (before?.reason !== 'ProgressDeadlineExceeded')
+      conditions.set({
+        type: 'Progressing',
+        status: 'Unknown',
+        reason: 'DeploymentPaused',
+        message: 'Deployment is paused',
+      });
+    return true;
+  }
+  if (before?.reason !== 'DeploymentPaused') return false;
+  conditions.set({
+    type: 'Progressing',
+    status: 'Unknown',
+    reason: 'DeploymentResumed',
+    message: 'Deployment is resumed',
+  });
+  return true;
+}
+
+/** A rollout begins, or nobody had asked for its progress so far (getNewReplicaSet). */
+function noteNewSet(conditions: Conditions, newSet: NewSet | undefined): void {
+  if (newSet === undefined) return;
+  const name = newSet.set.metadata.name ?? '';
+  if (newSet.isCreated)
+    conditions.set({
+      type: 'Progressing',
+      status: 'True',
+      reason: 'NewReplicaSetCreated',
+      message: `Created new replica set "${name}"`,
+    });
+  else if (conditions.get('Progressing') === undefined)
+    conditions.set({
+      type: 'Progressing',
+      status: 'True',
+      reason: 'FoundNewReplicaSet',
+      message: `Found new replica set "${name}"`,
+    });
+}
+
+function hasProgressed({ status = {} }: Deployment, counts: Counts): boolean {
   const old = counts.replicas - counts.updated;
   const oldBefore = (status.replicas ?? 0) - (status.updatedReplicas ?? 0);
   return (
-    all.length > 0 &&
-    (counts.updated > (status.updatedReplicas ?? 0) ||
-      old < oldBefore ||
-      counts.ready > (status.readyReplicas ?? 0) ||
-      counts.available > (status.availableReplicas ?? 0))
-  );
-}
-
-/** The template changed after a rollout had come to its end. */
-function newRollout(before: DeploymentCondition, deployment: Deployment): boolean {
-  return (
-    before.reason === 'NewReplicaSetAvailable' &&
-    (deployment.metadata.generation ?? 0) > (deployment.status?.observedGeneration ?? 0)
+    counts.updated > (status.updatedReplicas ?? 0) ||
+    old < oldBefore ||
+    counts.ready > (status.readyReplicas ?? 0) ||
+    counts.available > (status.availableReplicas ?? 0)
   );
 }
 

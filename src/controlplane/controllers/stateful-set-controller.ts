@@ -12,6 +12,7 @@ import {
   revisionTemplate,
   trimRevisions,
 } from './controller-revisions.ts';
+import { scaledValue } from './int-or-percent.ts';
 import { podFromTemplate } from './pod-factory.ts';
 import { isPodFinished, isPodReady } from './pod-facts.ts';
 import { Workload } from './workload.ts';
@@ -84,20 +85,26 @@ export function startStatefulSetController(context: ControllerContext): Resource
         continue;
       }
       if (pod === undefined) await factory.create(set, podOf(set, ordinal, revisions));
-      const settled = pod !== undefined && !isTerminating(pod) && workload.isAvailable(set, pod);
-      if (ordered && !settled) return;
+      if (ordered && (pod === undefined || !isSettled(set, pod))) return;
     }
     const condemned = claimed
       .filter((pod) => isOutside(ordinalOf(set, pod), start, end))
       .toSorted((a, b) => (ordinalOf(set, b) ?? 0) - (ordinalOf(set, a) ?? 0));
+    const firstUnhealthy = condemned.findLast((pod) => !isSettled(set, pod));
     for (const pod of condemned) {
-      if (!isTerminating(pod)) await factory.delete(set, pod);
+      // In order, an unhealthy pod is waited for, unless it is the lowest of them.
+      const isWaitedFor = !isSettled(set, pod) && pod !== firstUnhealthy;
+      if (!isTerminating(pod) && !(ordered && isWaitedFor)) await factory.delete(set, pod);
       if (ordered) return;
     }
     await roll(set, byOrdinal, start, end, revisions);
   }
 
-  /** From the highest ordinal down to the partition, one at a time (maxUnavailable 1). */
+  function isSettled(set: StatefulSet, pod: Pod): boolean {
+    return !isTerminating(pod) && workload.isAvailable(set, pod);
+  }
+
+  /** From the highest ordinal down to the partition, as many at a time as may be unavailable. */
   async function roll(
     set: StatefulSet,
     byOrdinal: ReadonlyMap<number, Pod>,
@@ -106,16 +113,14 @@ export function startStatefulSetController(context: ControllerContext): Resource
     revisions: Revisions,
   ): Promise<void> {
     if (set.spec.updateStrategy?.type === 'OnDelete') return;
-    const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
     const updateHash = revisionHash(revisions.update);
-    for (let ordinal = end - 1; ordinal >= Math.max(start, partition); ordinal -= 1) {
+    let room = maxUnavailable(set);
+    for (let ordinal = end - 1; ordinal >= start + partitionOf(set); ordinal -= 1) {
       const pod = byOrdinal.get(ordinal);
-      if (pod === undefined) return;
-      if (revisionHash(pod) !== updateHash && !isTerminating(pod)) {
-        await factory.delete(set, pod);
-        return;
-      }
-      if (isTerminating(pod) || !workload.isAvailable(set, pod)) return;
+      const isOld = pod !== undefined && revisionHash(pod) !== updateHash && !isTerminating(pod);
+      if (isOld) await factory.delete(set, pod);
+      if (isOld || pod === undefined || !isSettled(set, pod)) room -= 1;
+      if (room <= 0) return;
     }
   }
 
@@ -128,19 +133,24 @@ export function startStatefulSetController(context: ControllerContext): Resource
     const updateHash = revisionHash(revisions.update);
     const live = claimed.filter((pod) => !isTerminating(pod));
     const updated = live.filter((pod) => revisionHash(pod) === updateHash).length;
-    const ready = live.filter(isPodReady).length;
-    // The update is through when every pod is of it: then it is the current one.
-    const done = updated === replicas && ready === replicas && claimed.length === replicas;
+    // A pod that is going counts as long as it is ready.
+    const ready = claimed.filter((pod) => isPodReady(pod) && !isPodFinished(pod));
+    // A rolling update is through when every pod is of it: then it is the current one.
+    const done =
+      set.spec.updateStrategy?.type !== 'OnDelete' &&
+      updated === replicas &&
+      ready.length === replicas &&
+      claimed.length === replicas;
     const current = done ? revisions.update : revisions.current;
     const currentHash = revisionHash(current);
     const count = (name: string, value: number): object => (value === 0 ? {} : { [name]: value });
     const status: NonNullable<StatefulSet['status']> = {
       observedGeneration: set.metadata.generation ?? 0,
       replicas: claimed.length,
-      ...count('readyReplicas', ready),
+      ...count('readyReplicas', ready.length),
       ...count('currentReplicas', live.filter((pod) => revisionHash(pod) === currentHash).length),
       ...count('updatedReplicas', updated),
-      availableReplicas: live.filter((pod) => workload.isAvailable(set, pod)).length,
+      availableReplicas: ready.filter((pod) => workload.isAvailable(set, pod)).length,
       currentRevision: current.metadata.name ?? '',
       updateRevision: revisions.update.metadata.name ?? '',
       collisionCount: set.status?.collisionCount ?? 0,
@@ -151,8 +161,8 @@ export function startStatefulSetController(context: ControllerContext): Resource
 
 /** Below the partition, and before any update, a pod is of the current template. */
 function podOf(set: StatefulSet, ordinal: number, revisions: Revisions): Pod {
-  const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
-  const revision = ordinal < partition ? revisions.current : revisions.update;
+  const kept = (set.spec.ordinals?.start ?? 0) + partitionOf(set);
+  const revision = ordinal < kept ? revisions.current : revisions.update;
   const name = `${set.metadata.name}-${ordinal}`;
   const pod = podFromTemplate(set, revisionTemplate(revision), name);
   pod.metadata.labels = {
@@ -164,6 +174,17 @@ function podOf(set: StatefulSet, ordinal: number, revisions: Revisions): Pod {
   pod.spec.hostname = name;
   if (set.spec.serviceName !== undefined) pod.spec.subdomain = set.spec.serviceName;
   return pod;
+}
+
+/** How many of the lowest pods an update leaves alone. */
+function partitionOf(set: StatefulSet): number {
+  return set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
+}
+
+/** At least one, or no update would ever begin. */
+function maxUnavailable(set: StatefulSet): number {
+  const value = set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1;
+  return Math.max(1, scaledValue(value, set.spec.replicas ?? 0, 'down'));
 }
 
 function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {

@@ -29,6 +29,18 @@ describe('ReplicaSets', () => {
     expect(released.metadata.ownerReferences).toBeUndefined();
   });
 
+  test('among equals the pod that costs least to delete goes first', async () => {
+    await using harness = await ControllerHarness.start();
+    await harness.apply(workload('ReplicaSet', { replicas: 3 }));
+    const [cheap] = await harness.pods();
+    await harness.plane.client.resource('pods').patch(cheap?.metadata.name ?? '', 'default', {
+      type: 'merge',
+      body: { metadata: { annotations: { 'controller.kubernetes.io/pod-deletion-cost': '-1' } } },
+    });
+    await harness.apply(workload('ReplicaSet', { replicas: 2 }));
+    expect(names(await harness.pods())).not.toContain(cheap?.metadata.name);
+  });
+
   test('scaling down takes pods that are not ready first', async () => {
     await using harness = await ControllerHarness.start();
     await harness.apply(workload('ReplicaSet', { replicas: 3 }));
@@ -132,6 +144,68 @@ describe('StatefulSets that update', () => {
     expect(await imagesOf(harness)).toEqual(['nginx:1', 'nginx:1', 'nginx:1']);
   });
 
+  test('an update by hand never becomes the current revision by itself', async () => {
+    await using harness = await ControllerHarness.start();
+    const spec = { replicas: 1, updateStrategy: { type: 'OnDelete' } };
+    await harness.apply(workload('StatefulSet', spec));
+    await harness.apply(workload('StatefulSet', spec, 'nginx:2'));
+    await harness.plane.client.resource('pods').delete('web-0', 'default');
+    await harness.settle();
+    const { status } = await harness.plane.client.resource('statefulsets').get('web', 'default');
+    expect(status).toMatchObject({ updatedReplicas: 1, readyReplicas: 1 });
+    expect(status?.currentRevision).not.toBe(status?.updateRevision);
+  });
+
+  test('a partition counts from the first ordinal', async () => {
+    await using harness = await ControllerHarness.start();
+    const spec = {
+      replicas: 3,
+      ordinals: { start: 5 },
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 2 } },
+    };
+    await harness.apply(workload('StatefulSet', spec));
+    await harness.apply(workload('StatefulSet', spec, 'nginx:2'));
+    expect(names(await harness.pods())).toEqual(['web-5', 'web-6', 'web-7']);
+    expect(await imagesOf(harness)).toEqual(['nginx:1', 'nginx:1', 'nginx:2']);
+  });
+
+  test('maxUnavailable: so many at a time, and no more while they do not come back', async () => {
+    await using harness = await ControllerHarness.start();
+    harness.kubelets.broken.add('nginx:broken');
+    const spec = {
+      replicas: 5,
+      podManagementPolicy: 'Parallel',
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 2 } },
+    };
+    await harness.apply(workload('StatefulSet', spec));
+    await harness.apply(workload('StatefulSet', spec, 'nginx:broken'));
+    expect(await imagesOf(harness)).toEqual([
+      'nginx:1',
+      'nginx:1',
+      'nginx:1',
+      'nginx:broken',
+      'nginx:broken',
+    ]);
+  });
+
+  test('going down, an unhealthy pod is waited for unless it is the lowest to go', async () => {
+    await using harness = await ControllerHarness.start();
+    await harness.apply(workload('StatefulSet', { replicas: 3 }));
+    const ready = (name: string, status: 'True' | 'False') =>
+      harness.plane.client.resource('pods').patch(name, 'default', {
+        type: 'strategic',
+        body: { status: { conditions: [{ type: 'Ready', status }] } },
+        subresource: 'status',
+      });
+    await ready('web-1', 'False');
+    await ready('web-2', 'False');
+    await harness.apply(workload('StatefulSet', { replicas: 1 }));
+    expect(names(await harness.pods())).toEqual(['web-0', 'web-1', 'web-2']);
+    await ready('web-2', 'True');
+    await harness.settle();
+    expect(names(await harness.pods())).toEqual(['web-0']);
+  });
+
   test('minReadySeconds: the next pod waits until the last has been ready that long', async () => {
     await using harness = await ControllerHarness.start();
     await harness.apply(workload('StatefulSet', { replicas: 2, minReadySeconds: 20 }));
@@ -185,6 +259,35 @@ describe('DaemonSets', () => {
       'nginx:1',
       'nginx:1',
       'nginx:broken',
+    ]);
+  });
+
+  test('old pods that do not work are replaced whatever else is away', async () => {
+    await using harness = await ControllerHarness.start(3);
+    harness.kubelets.broken.add('nginx:broken');
+    await harness.apply(workload('DaemonSet', {}, 'nginx:broken'));
+    // The next template does not work either: of those that work none would be given for it.
+    harness.kubelets.broken.add('nginx:2');
+    await harness.apply(workload('DaemonSet', {}, 'nginx:2'));
+    const images = (await harness.pods()).map(({ spec }) => spec.containers[0]?.image);
+    expect(images).toEqual(['nginx:2', 'nginx:2', 'nginx:2']);
+  });
+
+  test('tolerations that every daemon has are not added twice', async () => {
+    await using harness = await ControllerHarness.start(1);
+    const toleration = {
+      key: 'node.kubernetes.io/not-ready',
+      operator: 'Exists',
+      effect: 'NoExecute',
+    };
+    const template = {
+      metadata: { labels: { app: 'web' } },
+      spec: { tolerations: [toleration], containers: [{ name: 'c', image: 'nginx:1' }] },
+    };
+    await harness.apply(workload('DaemonSet', { template }));
+    const [pod] = await harness.pods();
+    expect(pod?.spec.tolerations?.filter(({ key }) => key === toleration.key)).toEqual([
+      toleration,
     ]);
   });
 
