@@ -1,10 +1,14 @@
+import { equalJson } from '../../api/json.ts';
+import type { KindDefinition } from '../../api/kind.ts';
 import { kindOfResource } from '../../api/kinds.ts';
 import { isApiError } from '../../api/status-errors.ts';
 import type { Namespace } from '../../api/types/core.ts';
+import type { KubeObject } from '../../api/types/meta.ts';
 import type { Resource } from '../../base/lifetime.ts';
 import { startController } from './controller.ts';
 import { type ControllerContext, controllerTools } from './controller-context.ts';
 import { anyInformer, anyResource, RESOURCES } from './dynamic-client.ts';
+import { deletionConditions, type Remaining } from './namespace-conditions.ts';
 
 /**
  * Empties namespaces that are being deleted, then lets them go; gives living ones their `default` service
@@ -58,23 +62,39 @@ export function startNamespaceController(context: ControllerContext): Resource {
   }
 
   async function empty(name: string, namespace: Namespace): Promise<void> {
-    let left = 0;
+    const remaining = await deleteContents(name);
+    if (remaining.size > 0) await report(namespace, remaining);
+    else if ((namespace.spec?.finalizers ?? []).length > 0) await context.finalizeNamespace(name);
+  }
+
+  /** What is still there afterwards: on its way, or held by finalizers. */
+  async function deleteContents(namespace: string): Promise<Remaining> {
+    const remaining = new Map<KindDefinition, KubeObject[]>();
     for (const resource of contents) {
       const client = anyResource(tools.client, resource);
+      const left: KubeObject[] = [];
       // Live, not from the informer: nothing may be overlooked.
-      for (const object of (await client.list({ namespace: name })).items) {
-        left += 1;
-        if (object.metadata.deletionTimestamp !== undefined) continue;
+      for (const object of (await client.list({ namespace })).items)
         try {
-          const gone = await client.delete(object.metadata.name ?? '', name);
-          if (gone.metadata.deletionTimestamp === undefined) left -= 1;
+          const marked =
+            object.metadata.deletionTimestamp === undefined
+              ? await client.delete(object.metadata.name ?? '', namespace)
+              : object;
+          if (marked.metadata.deletionTimestamp !== undefined) left.push(marked);
         } catch (error) {
           if (!isApiError(error, 'NotFound')) throw error;
-          left -= 1;
         }
-      }
+      if (left.length > 0) remaining.set(kindOfResource(resource), left);
     }
-    if (left === 0 && (namespace.spec?.finalizers ?? []).length > 0)
-      await context.finalizeNamespace(name);
+    return remaining;
+  }
+
+  async function report(namespace: Namespace, remaining: Remaining): Promise<void> {
+    const { conditions: before } = namespace.status ?? {};
+    const conditions = deletionConditions(remaining, before, clock.wallNow());
+    if (equalJson(conditions, before)) return;
+    await tools.client
+      .resource('namespaces')
+      .updateStatus({ ...namespace, status: { ...namespace.status, conditions } });
   }
 }

@@ -7,12 +7,14 @@ import { InformerIndex } from '../client/informer-index.ts';
 import { type ReconcileResult, startController } from './controller.ts';
 import { type ControllerContext, controllerTools } from './controller-context.ts';
 import { isPodFinished, podCondition } from './pod-facts.ts';
+import { type Evictions, evictionsByZone } from './zone-disruption.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const NOT_READY = 'node.kubernetes.io/not-ready';
 const UNREACHABLE = 'node.kubernetes.io/unreachable';
 const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
-const MANAGED_TAINTS = new Set([NOT_READY, UNREACHABLE, UNSCHEDULABLE]);
+const LOST = new Set([NOT_READY, UNREACHABLE]);
+const MANAGED_TAINTS = new Set([...LOST, UNSCHEDULABLE]);
 /** Conditions a kubelet reports; unknown once it is silent. */
 const REPORTED = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;
 
@@ -77,9 +79,11 @@ export function startNodeLifecycleController(context: ControllerContext): Resour
       : node.status?.conditions;
     if (isSilent && !equalJson(conditions, node.status?.conditions))
       await markUnknown(node, conditions ?? []);
-    const taints = wantedTaints(node, conditions, clock.wallNow());
+    const now: Node = { ...node, status: { ...node.status, conditions: conditions ?? [] } };
+    const evictions = evictionsByZone(nodes.list().map((other) => (other === node ? now : other)));
+    const taints = wantedTaints(now, evictions(now), clock.wallNow());
     if (!equalJson(taints, node.spec.taints ?? [])) await writeTaints(node, taints);
-    if (readiness(conditions) !== 'True') await markPodsUnready(node);
+    if (readiness(now) !== 'True') await markPodsUnready(node);
     return {
       afterMs: isSilent ? config.monitorPeriodMs : Math.max(1, config.gracePeriodMs - silentMs),
     };
@@ -153,8 +157,8 @@ export function startNodeLifecycleController(context: ControllerContext): Resour
   }
 }
 
-function readiness(conditions: readonly NodeCondition[] | undefined): string | undefined {
-  return conditions?.find(({ type }) => type === 'Ready')?.status;
+function readiness({ status }: Node): string | undefined {
+  return status?.conditions?.find(({ type }) => type === 'Ready')?.status;
 }
 
 function unknownConditions(node: Node, nowMs: number): NodeCondition[] {
@@ -180,17 +184,18 @@ function unknownConditions(node: Node, nowMs: number): NodeCondition[] {
 }
 
 /** Others' taints stay; ours follow readiness and cordoning, keeping the time they were added. */
-function wantedTaints(
-  node: Node,
-  conditions: readonly NodeCondition[] | undefined,
-  nowMs: number,
-): Taint[] {
+function wantedTaints(node: Node, evictions: Evictions, nowMs: number): Taint[] {
   const current = node.spec.taints ?? [];
-  const status = readiness(conditions);
+  const status = readiness(node);
   const key = status === 'Unknown' ? UNREACHABLE : status === 'False' ? NOT_READY : undefined;
   const wanted: Taint[] = [];
   if (node.spec.unschedulable === true) wanted.push({ key: UNSCHEDULABLE, effect: 'NoSchedule' });
-  if (key !== undefined) wanted.push({ key, effect: 'NoSchedule' }, { key, effect: 'NoExecute' });
+  if (key !== undefined) {
+    wanted.push({ key, effect: 'NoSchedule' });
+    const isEvicted = current.some((taint) => LOST.has(taint.key) && taint.effect === 'NoExecute');
+    if (evictions === 'allowed' || (evictions === 'held' && isEvicted))
+      wanted.push({ key, effect: 'NoExecute' });
+  }
   const kept = current.filter(
     (taint) => !MANAGED_TAINTS.has(taint.key) || wanted.some((other) => sameTaint(other, taint)),
   );

@@ -60,7 +60,33 @@ describe('namespaces', () => {
     });
     await namespaces.delete('busy');
     await harness.settle();
-    expect((await namespaces.get('busy')).status?.phase).toBe('Terminating');
+    const { status } = await namespaces.get('busy');
+    expect(status?.phase).toBe('Terminating');
+    expect(status?.conditions?.map(({ type, status: is, message }) => [type, is, message])).toEqual(
+      [
+        ['NamespaceDeletionDiscoveryFailure', 'False', 'All resources successfully discovered'],
+        [
+          'NamespaceDeletionGroupVersionParsingFailure',
+          'False',
+          'All legacy kube types successfully parsed',
+        ],
+        [
+          'NamespaceDeletionContentFailure',
+          'False',
+          'All content successfully deleted, may be waiting on finalization',
+        ],
+        [
+          'NamespaceContentRemaining',
+          'True',
+          'Some resources are remaining: configmaps. has 1 resource instances',
+        ],
+        [
+          'NamespaceFinalizersRemaining',
+          'True',
+          'Some content in the namespace has finalizers remaining: example.org/held in 1 resource instances',
+        ],
+      ],
+    );
     const refused = configMaps.create({
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -135,6 +161,31 @@ describe('nodes', () => {
     expect(
       (await harness.plane.client.resource('nodes').get('node-1')).spec.taints,
     ).toBeUndefined();
+  });
+
+  test('when no node answers, nothing is evicted; once one does, the others are', async () => {
+    await using harness = await ControllerHarness.start(2);
+    await harness.apply(workload('Deployment', { replicas: 2 }));
+    const before = (await harness.pods()).map(({ metadata }) => metadata.name);
+    for (const name of ['node-1', 'node-2']) harness.kubelets.silent.add(name);
+    const effects = async (name: string) =>
+      (await harness.plane.client.resource('nodes').get(name)).spec.taints?.map(
+        ({ effect }) => effect,
+      );
+    await harness.pass(400_000);
+    expect(await effects('node-1')).toEqual(['NoSchedule']);
+    expect((await harness.pods()).map(({ metadata }) => metadata.name)).toEqual(before);
+    harness.kubelets.silent.delete('node-2');
+    const node = await harness.plane.client.resource('nodes').get('node-2');
+    await harness.plane.client.resource('nodes').updateStatus({
+      ...node,
+      status: {
+        ...node.status,
+        conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: '2026-01-01T01:00:00Z' }],
+      },
+    });
+    await harness.pass(10_000);
+    expect(await effects('node-1')).toEqual(['NoSchedule', 'NoExecute']);
   });
 
   test('a node that is deleted takes its pods along; they are made again elsewhere', async () => {
