@@ -1,66 +1,20 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
-import { errorMessage } from '../base/errors.ts';
-import { registerApiServer } from './apiserver.ts';
-import { registerBench } from './bench.ts';
-import { registerDemo } from './demo.ts';
 import { packageInfo } from './package-info.ts';
-import { registerDoctor } from './doctor.ts';
-import { registerDns } from './dns.ts';
-import { registerExplain } from './explain.ts';
-import { registerKubeconfig } from './kubeconfig.ts';
-import { registerNode } from './node.ts';
-import { registerOverlay } from './overlay.ts';
-import { CommandError, EXIT, openTerminal } from './terminal.ts';
-import { registerUp } from './up.ts';
 
-const { version, description } = packageInfo();
-const terminal = openTerminal();
+const { engines, version } = packageInfo();
+const needed = engines.node.replace('>=', '');
 
-function buildProgram(): Command {
-  const program = new Command('podwire')
-    .description(description)
-    .version(version, '-V, --version')
-    .showHelpAfterError('(podwire --help tells what there is)')
-    .enablePositionalOptions()
-    .exitOverride()
-    .addHelpText(
-      'after',
-      `
-Start here:
-  podwire demo                                see where 300 requests go
-  podwire up --nodes 3 -f examples/tomcat.yaml
-  curl http://127.0.0.1:30001                 a NodePort, from this machine
-  dig @127.0.0.1 -p 1053 tomcat-server.default.svc.cluster.local`,
-    );
-  registerUp(program, terminal);
-  registerDemo(program, terminal);
-  registerBench(program, terminal);
-  registerDns(program, terminal);
-  registerDoctor(program, terminal);
-  registerExplain(program, terminal);
-  registerApiServer(program, terminal);
-  registerKubeconfig(program, terminal);
-  registerNode(program, terminal);
-  registerOverlay(program, terminal);
-  program
-    .command('version')
-    .summary('print the version')
-    .action(() => terminal.out(`podwire ${version} (Node.js ${process.version})`));
-  return program;
+if (isOlder(process.versions.node, needed)) {
+  process.stderr.write(
+    `podwire ${version} needs Node.js ${needed} or newer; this is ${process.version} (${process.execPath})\n`,
+  );
+  process.exitCode = 1;
+} else {
+  // Loaded only now: an older Node would fail on it with a message that helps nobody.
+  const { runProgram } = await import('./program.ts');
+  await runProgram();
 }
 
-try {
-  await buildProgram().parseAsync();
-} catch (error) {
-  process.exitCode = exitCodeOf(error);
-}
-
-/** Commander has printed its own complaints already. */
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  terminal.err(`podwire: ${errorMessage(error)}`);
-  if (error instanceof CommandError) return error.exitCode;
-  if (process.env['PODWIRE_DEBUG'] !== undefined) terminal.err(String((error as Error).stack));
-  return EXIT.failure;
+function isOlder(one: string, than: string): boolean {
+  return one.localeCompare(than, 'en', { numeric: true }) < 0;
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 interface PackageInfo {
   readonly version: string;
   readonly description: string;
+  readonly engines: { readonly node: string };
 }
 
 /** What package.json says, found from src and from dist alike. */

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MAIN, ROOT } from './support/podwire.ts';
+import { finished, MAIN, ROOT } from './support/podwire.ts';
 
 let folder = '';
 
@@ -138,4 +138,12 @@ describe('what cannot be written is named, with what to do', () => {
     expect(command.stderr).toMatch(message);
     expect(leftovers()).toEqual([]);
   });
+});
+
+test('a Node that is too old is told, before anything fails on it', async () => {
+  const pretend = "Object.defineProperty(process.versions, 'node', { value: '20.9.0' });";
+  const script = `${pretend} await import(${JSON.stringify(MAIN)});`;
+  const { code, stderr } = await finished(process.execPath, ['--input-type=module', '-e', script]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^podwire \S+ needs Node\.js 20\.19 or newer; this is v/);
 });

@@ -1,10 +1,9 @@
 // A cluster that has carried traffic ends, whatever moved its bytes: no socket is left that the process would wait for.
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { MAIN } from './support/podwire.ts';
 
-const MAIN = join(import.meta.dirname, '../../dist/cli/main.js');
 const LIMIT_MS = 120_000;
 /** It hung every other time while a reset could lose a socket. */
 const RUNS = 4;

@@ -4,14 +4,13 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callApi } from './support/api.ts';
 import { digAt, mayBindDnsPort } from './support/dns.ts';
-import { has, RunningUp, runPodwire } from './support/podwire.ts';
+import { has, MAIN, RunningUp, runPodwire } from './support/podwire.ts';
 
 const DNS_ADDRESS = '127.96.0.10';
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
 
 /** A program of a pod that sees the pod's own resolv.conf, as in a container. */
 const IN_POD = process.getuid?.() === 0 ? 'unshare --mount' : 'unshare --map-root-user --mount';

@@ -1,31 +1,10 @@
 // A node is switched off under load: how long wrong answers last, and that everything follows.
-import { Resolver } from 'node:dns/promises';
 import { expect, test } from 'vitest';
-import { ApiCluster } from './support/api-cluster.ts';
+import { ApiCluster, webManifest } from './support/api-cluster.ts';
 import { PacedLoad } from './support/paced-load.ts';
 import { SteadyLoad } from './support/steady-load.ts';
 
-const MANIFEST = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 6
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers:
-        - name: c
-          image: tomcat
-          ports: [{ containerPort: 8080 }]
-          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
----
+const MANIFEST = `${webManifest(6, 'NodePort')}
 apiVersion: v1
 kind: Service
 metadata: { name: pods }
@@ -46,9 +25,7 @@ const SLACK_MS = 25_000;
 
 test('its pods leave endpoints, DNS and proxies, and come up elsewhere', async () => {
   await using cluster = await ApiCluster.start(MANIFEST, ...QUICK);
-  const resolver = new Resolver();
-  resolver.setServers([`127.0.0.1:${cluster.dnsPort}`]);
-  const inDns = () => resolver.resolve4('pods.default.svc.cluster.local');
+  const inDns = () => cluster.resolve('pods');
   const { spec } = await cluster.service('web');
   const url = `http://${spec.clusterIP}/`;
   await using load = new PacedLoad(url, 20);
@@ -103,9 +80,7 @@ test('its pods leave endpoints, DNS and proxies, and come up elsewhere', async (
   // Switched on again at another address it takes part again.
   const start = await cluster.node('start', 'node-3', '--address', '127.118.0.99');
   expect(start.stdout.trim()).toBe('node-3 is Ready');
-  await cluster.api.patch('/apis/apps/v1/namespaces/default/deployments/web', {
-    spec: { replicas: 12 },
-  });
+  await cluster.scale('web', 12);
   await cluster.untilRolledOut('web');
   const nodes = (await cluster.pods('app=web')).map((pod) => pod.spec.nodeName);
   expect(nodes.filter((name) => name === 'node-3').length).toBeGreaterThan(2);

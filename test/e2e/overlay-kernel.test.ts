@@ -6,15 +6,14 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { NetworkNamespace, namespaceObstacle } from './network-namespace.ts';
+import { MAIN } from './support/podwire.ts';
 
 const obstacle = namespaceObstacle();
 if (obstacle !== undefined) process.stderr.write(`overlay-kernel skipped: ${obstacle}\n`);
 
-const ROOT = resolve(import.meta.dirname, '../..');
-const MAIN = join(ROOT, 'dist/cli/main.js');
 const SERVER = join(import.meta.dirname, 'processes/byte-server.py');
 const NODE = '172.18.0.2';
 const KERNEL_NODE = '172.18.0.3';

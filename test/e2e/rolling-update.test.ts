@@ -1,33 +1,14 @@
 // A rolling update while clients ask all the time: with maxUnavailable 0 and a readiness probe nobody notices.
 import { describe, expect, test } from 'vitest';
 import type { ReplicaSet } from '../../src/api/types/apps.ts';
-import { ApiCluster } from './support/api-cluster.ts';
+import { ApiCluster, webManifest } from './support/api-cluster.ts';
 import { SteadyLoad } from './support/steady-load.ts';
 
 const MODES = ['ipvs', 'iptables', 'nftables', 'userspace'] as const;
 
-const MANIFEST = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 4
-  selector: { matchLabels: { app: web } }
-  strategy: { type: RollingUpdate, rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers:
-        - name: c
-          image: tomcat:1
-          ports: [{ containerPort: 8080 }]
-          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
-`;
+const STRATEGY =
+  '  strategy: { type: RollingUpdate, rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } }\n';
+const MANIFEST = webManifest(4, 'NodePort', STRATEGY);
 const DEPLOYMENT = '/apis/apps/v1/namespaces/default/deployments/web';
 
 async function images(cluster: ApiCluster): Promise<(string | undefined)[]> {

@@ -166,12 +166,14 @@ class Connection {
     this.#socket.resume();
   }
 
-  #endWhenQuiet(): void {
+  /** After a pause of the whole process timers come before what has arrived meanwhile: that is read first. */
+  #endWhenQuiet(isRead = false): void {
     const now = this.#clock.now();
     const waitMs = Math.min(this.#lastQueryAt + QUIET_MS, this.#drainedBy) - now;
     this.#deadline.cancel();
-    if (waitMs <= 0) this.#end();
-    else this.#deadline = this.#clock.setTimer(waitMs, () => this.#endWhenQuiet());
+    if (waitMs > 0) this.#deadline = this.#clock.setTimer(waitMs, () => this.#endWhenQuiet());
+    else if (isRead || now >= this.#drainedBy) this.#end();
+    else this.#deadline = this.#clock.defer(() => this.#endWhenQuiet(true));
   }
 
   /** Says that no more is answered, and takes what still comes: a reset would take back answers on their way. */

@@ -110,6 +110,8 @@ export class UdpListener implements Resource {
     for (let seen = -1; seen !== this.#received && this.#clock.now() < deadline; ) {
       seen = this.#received;
       await sleep(this.#clock, QUIET_MS);
+      // After a pause of the whole process timers come before what has arrived meanwhile: that is read first.
+      await new Promise<void>((resolve) => this.#clock.defer(resolve));
     }
     this.#socket.removeAllListeners('message');
     await this.#idle();

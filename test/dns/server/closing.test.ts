@@ -42,6 +42,33 @@ test('datagrams that have come in are answered', async () => {
   await new Promise<void>((resolve) => socket.close(resolve));
 });
 
+/** Longer than any silence after which a server closes. */
+const PAUSE_MS = 400;
+
+/** The whole process stands still, as on a machine that has other things to do. */
+function standStill(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+}
+
+test('what has come in while the process stood still is answered', async () => {
+  const server = await startTestServer(PLAIN, { source: clusterSource() });
+  const datagrams = createSocket('udp4');
+  const socket = connect(portOf(server), '127.0.0.1');
+  await askOn(socket);
+  datagrams.bind(0, '127.0.0.1');
+  await once(datagrams, 'listening');
+  const answers = [once(datagrams, 'message'), once(socket, 'data')];
+  const closed = server.close();
+  socket.write(withLength(QUERY));
+  datagrams.send(QUERY, portOf(server), '127.0.0.1');
+  await new Promise((resolve) => setImmediate(resolve));
+  standStill();
+  await Promise.all(answers);
+  socket.destroy();
+  await closed;
+  await new Promise<void>((resolve) => datagrams.close(resolve));
+});
+
 test('a connection in use is served until it is quiet', async () => {
   const server = await startTestServer(PLAIN, { source: clusterSource() });
   const socket = connect(portOf(server), '127.0.0.1');

@@ -1,12 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { ApiClient } from './api-client.ts';
+import { MAIN } from './podwire.ts';
 import { freePort } from '../../support/free-port.ts';
-
-const ROOT = resolve(import.meta.dirname, '../../..');
-const MAIN = join(ROOT, 'dist/cli/main.js');
 
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const MS_A_TICK = 10;

@@ -1,12 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { freePort } from '../../support/free-port.ts';
-import { finished } from './podwire.ts';
-
-const ROOT = resolve(import.meta.dirname, '../../..');
-const MAIN = join(ROOT, 'dist/cli/main.js');
+import { finished, MAIN, ROOT } from './podwire.ts';
 
 /** A running `podwire dns`. Every test stops what it started. */
 export class RunningDns {
