@@ -32,7 +32,7 @@ export const DEFAULT_TCP_LIMITS: TcpLimits = {
  * A connection without queries for this long is not in use. Ending one that is would lose what its client has just
  * sent: nobody asks again over TCP before a timeout.
  */
-const QUIET_MS = 250;
+const QUIET_MS = 1000;
 /** How long a client may take to close its half. */
 const LINGER_MS = 1000;
 
