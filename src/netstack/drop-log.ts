@@ -25,6 +25,7 @@ export type DropReason =
   | 'udp-no-socket'
   | 'inner-checksum-partial'
   | 'tcp-malformed'
+  | 'tcp-to-everyone'
   | 'tcp-bad-checksum'
   | 'tcp-bad-flags'
   | 'tcp-no-socket'

@@ -13,7 +13,7 @@ import { readUint16, readUint32 } from '../wire/bytes.ts';
 import type { DropLog } from './drop-log.ts';
 import type { ReceivedPacket } from './ip/ip-input.ts';
 import type { IpOutput } from './ip/ip-output.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { IcmpErrorLimit } from './icmp-error-limit.ts';
 
 /** What a router or host reported about a packet that this stack sent. */
 export interface IcmpReport {
@@ -38,7 +38,10 @@ export interface IcmpHandlers {
 }
 
 /** What an error is about. */
-export type QuotedPacket = Pick<ReceivedPacket, 'header' | 'bytes' | 'from' | 'to'>;
+export type QuotedPacket = Pick<
+  ReceivedPacket,
+  'header' | 'bytes' | 'from' | 'to' | 'isToEveryone'
+>;
 
 export interface EchoReply {
   readonly source: number;
@@ -48,8 +51,6 @@ export interface EchoReply {
 
 /** RFC 1812 §4.3.2.3: as much of the packet as fits 576 bytes. */
 const MAX_QUOTE_BYTES = 548;
-/** Linux: net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst. */
-const ERROR_RATE = { perSecond: 1000, burst: 50 };
 
 /** RFC 792 and RFC 1122 §3.2.2: echo both ways, errors in and out. */
 export class IcmpLayer {
@@ -58,7 +59,7 @@ export class IcmpLayer {
   readonly #handlers: IcmpHandlers;
   readonly #header = emptyIcmp();
   readonly #quoted = emptyIpv4();
-  readonly #errors = new TokenBucket(ERROR_RATE);
+  readonly #errorLimit = new IcmpErrorLimit();
   readonly #echoes = new Map<number, (reply: EchoReply) => void>();
 
   constructor(output: IpOutput, drops: DropLog, handlers: IcmpHandlers) {
@@ -102,7 +103,8 @@ export class IcmpLayer {
 
   /** Tells the sender of `packet` that it cannot be delivered; RFC 1122 §3.2.2 says when not to. */
   sendUnreachable(now: number, packet: QuotedPacket, code: number): void {
-    const { header, bytes, from, to } = packet;
+    const { header, bytes, from, to, isToEveryone } = packet;
+    if (isToEveryone) return;
     const type = IcmpType.destinationUnreachable;
     this.#sendError(now, { type, code, identifier: 0, sequenceOrMtu: 0 }, header, bytes, from, to);
   }
@@ -180,7 +182,7 @@ export class IcmpLayer {
     to: number,
   ): void {
     if (about.fragmentOffset > 0 || isIcmpError(about, bytes, from)) return;
-    if (!this.#errors.take(now)) {
+    if (!this.#errorLimit.take(now, about.source)) {
       this.#drops.drop('icmp-rate-limited', bytes);
       return;
     }

@@ -141,7 +141,8 @@ export class UdpLayer {
     const { source, destination, protocol } = header;
     const pseudoSum = pseudoHeaderSum(source, destination, protocol, lengthBytes);
     encodeUdp(bytes, IPV4_HEADER_BYTES, { ...ports, lengthBytes, checksum: 0 }, pseudoSum);
-    this.#unreachable(now, { header, bytes, from: 0, to: bytes.length }, UnreachableCode.port);
+    const quoted = { header, bytes, from: 0, to: bytes.length, isToEveryone: false };
+    this.#unreachable(now, quoted, UnreachableCode.port);
   }
 
   #find(address: number, port: number): UdpHandler | undefined {

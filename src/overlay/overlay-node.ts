@@ -8,7 +8,7 @@ import { TcpStream } from '../netstack/tcp-stream.ts';
 import { Capture, innerTap, outerTap } from './capture.ts';
 import { type DatagramChannel, openChannel } from './datagram-channel.ts';
 import { desiredEntries, type LocalNode } from './desired-entries.ts';
-import { FaultPlan, type PlannedFaults } from './fault-plan.ts';
+import { EVERY_NODE, FaultPlan, type PlannedFaults } from './fault-plan.ts';
 import { failedStream } from './failed-stream.ts';
 import type { RouteEntry } from './forwarding-entries.ts';
 import type { Lease } from './lease.ts';
@@ -155,7 +155,7 @@ export class OverlayNode implements Resource {
         receivedDropped: total(driver.stack.drops.counts()),
         sentBytes: counters.sentBytes,
         sentPackets: counters.sentPackets,
-        sentDropped: total(vtep.drops()),
+        sentDropped: vtep.sentDropped,
       },
     };
   }
@@ -205,6 +205,16 @@ export class OverlayNode implements Resource {
     return route.via === undefined && cidrContainsText(this.#options.subnet, address)
       ? { kind: 'local' }
       : { kind: 'direct', route };
+  }
+
+  /** How the pods of a node, or of {@link EVERY_NODE}, are reached: nothing for a node without a route. */
+  waysTo(node: string): readonly ('direct' | 'overlay')[] {
+    const routes = [...this.tables.routes.entries.values()].filter(
+      ({ owner }) => owner !== this.lease.node && (node === EVERY_NODE || owner === node),
+    );
+    return routes.map(({ device }) =>
+      device === this.#tunnel?.device.name ? 'overlay' : 'direct',
+    );
   }
 
   /**

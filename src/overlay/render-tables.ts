@@ -27,14 +27,14 @@ export interface LinkCounters {
   readonly sentDropped: number;
 }
 
-/** `ip route`: one line a route, in the order of the kernel's table. */
-export function renderRoutes(routes: Iterable<RouteEntry>): string {
-  return [...routes]
+/** `ip route`, or `ip route show dev DEVICE`: one line a route, in the order of the kernel's table. */
+export function renderRoutes(routes: Iterable<RouteEntry>, device?: string): string {
+  return onDevice(routes, device)
     .toSorted(byDestination)
     .map((route) => {
       const words = [formatCidr(route.destination)];
       if (route.via !== undefined) words.push('via', formatIp(route.via));
-      words.push('dev', route.device);
+      if (device === undefined) words.push('dev', route.device);
       if (route.via === undefined) words.push('proto kernel scope link');
       if (route.source !== undefined) words.push('src', formatIp(route.source));
       if (route.onlink === true) words.push('onlink');
@@ -43,19 +43,19 @@ export function renderRoutes(routes: Iterable<RouteEntry>): string {
     .join('');
 }
 
-/** `ip neigh`. */
-export function renderNeighbours(neighbours: Iterable<NeighbourEntry>): string {
-  return Array.from(
-    neighbours,
-    (entry) =>
-      `${formatIp(entry.address)} dev ${entry.device} lladdr ${formatMac(entry.mac)} PERMANENT\n`,
-  ).join('');
+/** `ip neigh`, or `ip neigh show dev DEVICE`. */
+export function renderNeighbours(neighbours: Iterable<NeighbourEntry>, device?: string): string {
+  return onDevice(neighbours, device)
+    .map(({ address, mac, device: own }) => {
+      const dev = device === undefined ? ` dev ${own}` : '';
+      return `${formatIp(address)}${dev} lladdr ${formatMac(mac)} PERMANENT\n`;
+    })
+    .join('');
 }
 
 /** `bridge fdb show dev DEVICE` or, without a device, `bridge fdb`. */
 export function renderFdb(entries: Iterable<FdbEntry>, device?: string): string {
-  return Array.from(entries)
-    .filter((entry) => device === undefined || entry.device === device)
+  return onDevice(entries, device)
     .map(({ mac, destination, device: own }) => {
       const dev = device === undefined ? ` dev ${own}` : '';
       return `${formatMac(mac)}${dev} dst ${formatIp(destination)} self permanent\n`;
@@ -104,6 +104,14 @@ function statistics(counters: LinkCounters): string[] {
     titled('TX:', ['carrier', 'collsns']),
     `    ${row(sent)}`,
   ];
+}
+
+/** All without a device. The tools leave out its name where it was asked for. */
+function onDevice<Entry extends { readonly device: string }>(
+  entries: Iterable<Entry>,
+  device: string | undefined,
+): Entry[] {
+  return [...entries].filter((entry) => device === undefined || entry.device === device);
 }
 
 function byDestination(a: RouteEntry, b: RouteEntry): number {

@@ -43,6 +43,7 @@ export type VtepDropObserver = (
 export class VtepDrops {
   readonly #counts = new Map<VtepDropReason, number>();
   readonly #observer: VtepDropObserver | undefined;
+  #outbound = 0;
 
   constructor(observer?: VtepDropObserver) {
     this.#observer = observer;
@@ -50,7 +51,13 @@ export class VtepDrops {
 
   drop(reason: VtepDropReason, datagram: Uint8Array, place: DropPlace): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    if (place.direction === 'outbound') this.#outbound += 1;
     this.#observer?.(reason, datagram, place);
+  }
+
+  /** How many frames were to be sent. */
+  get outbound(): number {
+    return this.#outbound;
   }
 
   /** Every reason seen. */

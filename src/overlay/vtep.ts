@@ -133,6 +133,11 @@ export class Vtep implements Resource {
     return this.#drops.counts();
   }
 
+  /** Frames among {@link drops} that were to be sent: what a kernel counts at its device. */
+  get sentDropped(): number {
+    return this.#drops.outbound;
+  }
+
   /** By peer address. */
   counters(): ReadonlyMap<string, Readonly<PeerCounters>> {
     return new Map(Array.from(this.#peers, ([address, peer]) => [address, peer.counters]));

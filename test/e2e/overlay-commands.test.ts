@@ -63,13 +63,14 @@ describe.skipIf(obstacle !== undefined)('a kernel that runs the join commands', 
       namespace.run('ip -4 route').replaceAll(' \n', '\n').replaceAll(' linkdown', ''),
     ));
 
+  test('has the routes of one device that podwire shows', () =>
+    expect(renderRoutes(entries.routes, 'flannel.1')).toBe(
+      namespace.run('ip -4 route show dev flannel.1').replaceAll(' \n', '\n'),
+    ));
+
   test('has the neighbours that podwire shows', () =>
-    expect(linesOf(renderNeighbours(entries.neighbours))).toEqual(
-      linesOf(
-        namespace
-          .run('ip -4 neigh show dev flannel.1')
-          .replaceAll(' lladdr', ' dev flannel.1 lladdr'),
-      ),
+    expect(linesOf(renderNeighbours(entries.neighbours, 'flannel.1'))).toEqual(
+      linesOf(namespace.run('ip -4 neigh show dev flannel.1')),
     ));
 
   test('has the FDB that podwire shows', () =>

@@ -61,12 +61,14 @@ export function tcpFrame(
 export function udpFrame(
   ports: { sourcePort: number; destinationPort: number },
   payload: Uint8Array,
+  ip: Partial<Ipv4Header> = {},
 ): Uint8Array {
   const datagram = new Uint8Array(UDP_HEADER_BYTES + payload.length);
   datagram.set(payload, UDP_HEADER_BYTES);
-  const pseudo = pseudoHeaderSum(PEER_IP, STACK_IP, IpProtocol.udp, datagram.length);
+  const { source = PEER_IP, destination = STACK_IP } = ip;
+  const pseudo = pseudoHeaderSum(source, destination, IpProtocol.udp, datagram.length);
   encodeUdp(datagram, 0, { ...ports, lengthBytes: datagram.length, checksum: 0 }, pseudo);
-  return ipFrame(datagram, { protocol: IpProtocol.udp });
+  return ipFrame(datagram, { protocol: IpProtocol.udp, ...ip });
 }
 
 export interface ParsedTcp {

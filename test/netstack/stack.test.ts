@@ -1,10 +1,11 @@
 // What a stack takes from a link and puts on it: Ethernet filter, IPv4 checks, echo, interfaces, routes.
+import { TcpFlag } from '../../src/wire/tcp.ts';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.ts';
 import type { EchoReply } from '../../src/netstack/icmp-layer.ts';
 import { Stack } from '../../src/netstack/stack.ts';
 import { emptyIcmp, encodeIcmp } from '../../src/wire/icmp.ts';
-import { ipFrame, PEER_IP, PEER_MAC, STACK_IP, TRANSPORT_AT } from './frames.ts';
+import { ipFrame, PEER_IP, PEER_MAC, STACK_IP, TRANSPORT_AT, tcpFrame } from './frames.ts';
 import { echoFrame, show, StackBench } from './stack-bench.ts';
 
 describe('frames', () => {
@@ -21,6 +22,11 @@ describe('frames', () => {
       'from an address of ours',
       echoFrame(new Uint8Array(8), { source: STACK_IP }),
       'ipv4-bad-source',
+    ],
+    [
+      'TCP for everyone',
+      tcpFrame({ destinationPort: 80, flags: TcpFlag.syn }).fill(0xff, 0, 6),
+      'tcp-to-everyone',
     ],
     ['a damaged ICMP message', echoFrame(new Uint8Array(8)).with(40, 1), 'icmp-malformed'],
   ])('%s', (_, frame, reason) => {

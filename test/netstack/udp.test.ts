@@ -6,7 +6,16 @@ import { writeUint16 } from '../../src/wire/bytes.ts';
 import { emptyIcmp, encodeIcmp } from '../../src/wire/icmp.ts';
 import { IpProtocol } from '../../src/wire/ipv4.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
-import { IP_AT, ipFrame, PEER_IP, STACK_IP, tcpFrame, TRANSPORT_AT, udpFrame } from './frames.ts';
+import {
+  IP_AT,
+  ipFrame,
+  PEER_IP,
+  STACK_IP,
+  tcpFrame,
+  TRANSPORT_AT,
+  udpFrame,
+  PEER_MAC,
+} from './frames.ts';
 import { show, StackBench } from './stack-bench.ts';
 
 describe('UDP', () => {
@@ -33,12 +42,39 @@ describe('UDP', () => {
     expect(bench.flush().map(show)).toEqual(['UDP 53 > 5353, length 1']);
   });
 
-  test('a port with nobody on it: port unreachable, 50 at once and no more', () => {
+  test('a port with nobody on it: port unreachable, six at once and one a second for each host', () => {
     const bench = new StackBench();
     const frame = udpFrame(ports, new Uint8Array(100));
+    const answers = (count: number): number =>
+      Array.from({ length: count }, () => bench.input(frame)).flat().length;
     expect(bench.input(frame).map(show)).toEqual(['ICMP port unreachable, length 136']);
-    for (let count = 0; count < 50; count += 1) bench.input(frame);
-    expect(bench.stack.drops.count('icmp-rate-limited')).toBe(1);
+    expect(answers(10)).toBe(5);
+    bench.now += 1000;
+    expect(answers(10)).toBe(1);
+    expect(bench.stack.drops.count('icmp-rate-limited')).toBe(5 + 9);
+  });
+
+  test('50 at once and no more to all hosts together', () => {
+    const bench = new StackBench();
+    for (let host = 0; host < 60; host += 1) {
+      const frame = udpFrame(ports, new Uint8Array(1), { source: 0xc000_0210 + host });
+      bench.stack.neighbours.setPermanent(bench.link, 0xc000_0210 + host, PEER_MAC);
+      bench.input(frame);
+    }
+    expect(bench.stack.drops.count('icmp-rate-limited')).toBe(10);
+  });
+
+  test('what was broadcast is delivered, and never answered with an error', () => {
+    const bench = new StackBench();
+    const frame = udpFrame(ports, new Uint8Array(100));
+    frame.fill(0xff, 0, 6);
+    expect(bench.input(frame)).toEqual([]);
+    const received: Datagram[] = [];
+    const local = { address: STACK_IP, port: ports.destinationPort };
+    bench.stack.udp.bind(local, { datagram: (datagram) => received.push(datagram) });
+    bench.input(frame);
+    expect(received).toHaveLength(1);
+    expect(bench.drops()).toEqual({ 'udp-no-socket': 1 });
   });
 
   test('a socket that passes datagrams on tells their sender that nobody wants them', () => {

@@ -21,6 +21,8 @@ export interface ReceivedPacket {
   from: number;
   payloadFrom: number;
   to: number;
+  /** The frame was broadcast: nothing answers it with an error or a reset (RFC 1122 §3.2.2, as Linux). */
+  isToEveryone: boolean;
 }
 
 /** The protocols above, and what they are told. */
@@ -61,7 +63,15 @@ export class IpInput {
     );
     const bytes = new Uint8Array(0);
     const netInterface = output.loopback;
-    this.#packet = { netInterface, header: emptyIpv4(), bytes, from: 0, payloadFrom: 0, to: 0 };
+    this.#packet = {
+      netInterface,
+      header: emptyIpv4(),
+      bytes,
+      from: 0,
+      payloadFrom: 0,
+      to: 0,
+      isToEveryone: false,
+    };
   }
 
   /** Runs timers. */
@@ -82,13 +92,17 @@ export class IpInput {
     counters.receivedPackets += 1;
     counters.receivedBytes += to - from;
     if (netInterface.kind === 'loopback') {
+      this.#packet.isToEveryone = false;
       this.#receiveIpv4(now, netInterface, bytes, from + ETHERNET_HEADER_BYTES, to);
       return;
     }
     const ethernet = this.#ethernet;
-    if (decodeEthernet(bytes, from, to, ethernet) !== undefined)
+    if (decodeEthernet(bytes, from, to, ethernet) !== undefined) {
       this.#drops.drop('ethernet-truncated', bytes);
-    else if (ethernet.destination !== netInterface.mac && ethernet.destination !== BROADCAST_MAC)
+      return;
+    }
+    this.#packet.isToEveryone = ethernet.destination === BROADCAST_MAC;
+    if (ethernet.destination !== netInterface.mac && !this.#packet.isToEveryone)
       this.#drops.drop('ethernet-other-host', bytes);
     else if (ethernet.type === EtherType.ipv4)
       this.#receiveIpv4(now, netInterface, bytes, from + ETHERNET_HEADER_BYTES, to);

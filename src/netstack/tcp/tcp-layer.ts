@@ -118,6 +118,10 @@ export class TcpLayer implements TcpHost {
 
   receive(now: number, packet: ReceivedPacket): void {
     const { header, bytes, payloadFrom, to } = packet;
+    if (packet.isToEveryone) {
+      this.drops.drop('tcp-to-everyone', bytes);
+      return;
+    }
     const segment = this.#segment;
     const { tcp } = segment;
     if (decodeTcp(bytes, payloadFrom, to, tcp) !== undefined) {

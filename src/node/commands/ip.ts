@@ -3,7 +3,8 @@ import type { NodeAgent } from '../node-agent.ts';
 import { type NodeCommand, usageError } from './node-command.ts';
 import { overlayOf } from './overlay-of.ts';
 
-const USAGE = 'ip [-d] [-s] route | neigh | link show [DEVICE]';
+const USAGE =
+  'ip [-d] [-s] route [show [dev DEVICE]] | neigh [show [dev DEVICE]] | link [show [DEVICE]]';
 
 /** What iproute2 prints of the node's overlay; with `-s` what crossed the device. */
 export const ip: NodeCommand = {
@@ -21,14 +22,23 @@ export const ip: NodeCommand = {
     const hasStatistics = flags.includes('-s') || flags.includes('-stats');
     // As iproute2 does, by any beginning of the word.
     if (object !== '' && 'route'.startsWith(object))
-      return renderRoutes(overlayOf(agent).tables.routes.entries.values());
+      return renderRoutes(overlayOf(agent).tables.routes.entries.values(), deviceOf(rest));
     if (object !== '' && ('neighbour'.startsWith(object) || 'neighbor'.startsWith(object)))
-      return renderNeighbours(overlayOf(agent).tables.neighbours.entries.values());
+      return renderNeighbours(overlayOf(agent).tables.neighbours.entries.values(), deviceOf(rest));
     if (object !== '' && 'link'.startsWith(object))
       return showLink(agent, rest, { isDetailed, hasStatistics });
     throw usageError(`ip: object "${object}" is unknown; usage: ${USAGE}`);
   },
 };
+
+/** Of `dev DEVICE`; undefined for all. */
+function deviceOf(args: readonly string[]): string | undefined {
+  const [word, device] = args;
+  if (args.length === 0) return undefined;
+  if (word !== 'dev' || device === undefined || args.length > 2)
+    throw usageError(`ip: "${args.join(' ')}" cannot be selected; usage: ${USAGE}`);
+  return device;
+}
 
 function showLink(
   agent: NodeAgent,

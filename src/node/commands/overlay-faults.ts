@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../base/errors.ts';
+import { EVERY_NODE } from '../../overlay/fault-plan.ts';
 import { FAULT_OPTIONS, formatFaults, parseFaults } from '../../overlay/fault-text.ts';
 import type { LinkDirection } from '../../overlay/link-shaper.ts';
 import type { OverlayNode } from '../../overlay/overlay-node.ts';
@@ -36,12 +37,24 @@ export function changeFaults(agent: NodeAgent, args: readonly string[]): string 
           .map((name) => `--${name}`)
           .join(', ')}`,
       );
+    refuseDirect(overlay, node);
     overlay.setFaults(node, direction, faults);
   } catch (error) {
     if (error instanceof RangeError) throw usageError(error.message);
     throw error;
   }
   return '';
+}
+
+/** Faults act on the tunnel: there must be one. A node that is not known yet may come to have one. */
+function refuseDirect(overlay: OverlayNode, node: string): void {
+  const ways = overlay.waysTo(node);
+  if (overlay.vtep !== undefined && (ways.length === 0 || ways.includes('overlay'))) return;
+  const whom = node === EVERY_NODE ? 'the other nodes' : node;
+  const backend = overlay.vtep === undefined ? 'the host-gw backend' : 'DirectRouting';
+  throw usageError(
+    `overlay faults set: connections to ${whom} are dialled directly (${backend}): there is no tunnel that faults could act on`,
+  );
 }
 
 function list(overlay: OverlayNode): string {

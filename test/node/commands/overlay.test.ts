@@ -27,10 +27,10 @@ beforeEach(async () => {
 
 afterEach(() => overlay.close());
 
-function openNode(backend: object): Promise<OverlayNode> {
+function openNode(backend: object, publicIp = '127.0.0.1'): Promise<OverlayNode> {
   return OverlayNode.open({
     name: 'node-1',
-    publicIp: ip('127.0.0.1'),
+    publicIp: ip(publicIp),
     subnet: cidr('10.244.1.0/24'),
     conf: netConf({ Backend: backend }),
     underlayNetworks: [cidr('127.0.0.0/24')],
@@ -66,6 +66,14 @@ describe('the tables', () => {
     expect(await run(line)).toBe('10.244.2.0 dev flannel.1 lladdr 12:c6:65:89:b4:02 PERMANENT\n'),
   );
 
+  test('routes and neighbours of one device, without its name', async () => {
+    expect(await run('ip route show dev flannel.1')).toBe('10.244.2.0/24 via 10.244.2.0 onlink\n');
+    expect(await run('ip neigh show dev flannel.1')).toBe(
+      '10.244.2.0 lladdr 12:c6:65:89:b4:02 PERMANENT\n',
+    );
+    expect(await run('ip neigh show dev cni0')).toBe('');
+  });
+
   test('bridge fdb names the device, unless it was asked for', async () => {
     expect(await run('bridge fdb')).toBe(
       '12:c6:65:89:b4:02 dev flannel.1 dst 127.0.0.2 self permanent\n',
@@ -78,7 +86,7 @@ describe('the tables', () => {
 
   test('ip -s link has what crossed the device, in columns as wide as they must be', async () => {
     const socket = createSocket('udp4');
-    // VXLAN of another network: dropped by the VTEP, so nothing that the device received.
+    // VXLAN of another network: dropped by the VTEP, so nothing that the device received, or was to send.
     const datagram = Buffer.alloc(64);
     datagram.write('0800000000000200', 'hex');
     socket.send(datagram, port, '127.0.0.1');
@@ -94,7 +102,7 @@ describe('the tables', () => {
       '    RX:  bytes packets errors dropped  missed   mcast',
       '             0       0      0       0       0       0',
       '    TX:  bytes packets errors dropped carrier collsns',
-      '             0       0      0       1       0       0',
+      '             0       0      0       0       0       0',
       '',
     ]);
     expect(await run('overlay status')).toMatch(/^DROPPED {8}FRAMES\nvni-mismatch {3}1$/m);
@@ -104,6 +112,8 @@ describe('the tables', () => {
     ['ip addr', /object "addr" is unknown/],
     ['ip -6 route', /unknown option -6/],
     ['ip route add', /route can only be shown/],
+    ['ip route show 10.244.2.0/24', /"10.244.2.0\/24" cannot be selected/],
+    ['ip neigh show dev', /"dev" cannot be selected/],
     ['ip link show eth9', /Device "eth9" does not exist/],
     ['bridge vlan', /usage: bridge fdb/],
     ['overlay', /one of status, faults, capture, join, leave must follow/],
@@ -130,6 +140,9 @@ describe('the tables', () => {
     expect(await run('ip route', on)).toContain('10.244.2.0/24 via 127.0.0.2 dev eth0\n');
     await expect(run('ip link', on)).rejects.toThrow('Device "flannel.1" does not exist.');
     await expect(run('overlay capture', on)).rejects.toThrow(/no tunnel to capture/);
+    await expect(run('overlay faults set * --partition', on)).rejects.toThrow(
+      /connections to the other nodes are dialled directly \(the host-gw backend\)/,
+    );
     await hostGw.close();
   });
 });
@@ -145,6 +158,18 @@ describe('faults', () => {
     expect(await run('overlay faults')).toBe('inbound * partition\n');
     await run('overlay faults clear');
     expect(await run('overlay faults')).toBe('');
+  });
+
+  test('of a node that is reached directly are refused, and of one that may come are kept', async () => {
+    const direct = await openNode({ Type: 'vxlan', Port: port, DirectRouting: true }, '127.0.0.3');
+    direct.setLeases([lease(2, { publicIp: ip('127.0.0.2') })]);
+    const on = { overlay: { overlay: direct } } as unknown as NodeAgent;
+    await expect(run('overlay faults set node-2 --loss 2%', on)).rejects.toThrow(
+      /connections to node-2 are dialled directly \(DirectRouting\)/,
+    );
+    await run('overlay faults set node-3 --loss 2%', on);
+    expect(await run('overlay faults list', on)).toBe('outbound node-3 loss 2%\n');
+    await direct.close();
   });
 
   test.each([
