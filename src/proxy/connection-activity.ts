@@ -1,21 +1,16 @@
 import type { Clock, Timer } from '../base/clock.ts';
-import type { EngineConnection } from './engine/engine.ts';
-
-/** A connection as far as its last sign of life is concerned. */
+/** A connection as far as its bytes are concerned. */
 export interface Watched {
-  readonly connection: EngineConnection;
-  /** The Clock's monotonic milliseconds. */
-  lastActiveMs: number;
-  /** Both ways, when last looked at. */
-  bytesSeen: number;
+  /** Takes note of what has passed since the last look. */
+  look(nowMs: number): void;
 }
 
 const LOOK_EVERY_MS = 10_000;
 
 /**
- * When bytes last passed on connections, which conntrack's timers count from. Looked at every ten seconds, and whenever
- * somebody asks, because noting it with every read would cost as much as the read: an idle connection's time may be up to
- * ten seconds late. There is a timer only while there are connections.
+ * Looks at open connections every ten seconds, and whenever somebody asks, for when bytes last passed and how many:
+ * conntrack's timers and ipvs' counters want to know, and noting it with every read would cost as much as the read. So an
+ * idle connection's time may be up to ten seconds late. There is a timer only while there are connections.
  */
 export class ConnectionActivity {
   readonly #clock: Clock;
@@ -36,12 +31,7 @@ export class ConnectionActivity {
 
   look(): void {
     const now = this.#clock.now();
-    for (const one of this.#watched) {
-      const bytes = one.connection.bytesFromClient + one.connection.bytesFromServer;
-      if (bytes === one.bytesSeen) continue;
-      one.bytesSeen = bytes;
-      one.lastActiveMs = now;
-    }
+    for (const one of this.#watched) one.look(now);
   }
 
   close(): void {

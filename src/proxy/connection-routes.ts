@@ -44,10 +44,14 @@ export class ConnectionRoutes {
     this.#book = { open, closed: new ClosedConnections(), activity, clock };
   }
 
-  /** Forwarded connections, oldest first. */
+  /** Forwarded connections, oldest first; {@link look} first for the newest of their activity. */
   get open(): Iterable<TrackedConnection> {
-    this.#book.activity.look();
     return this.#book.open;
+  }
+
+  /** Notes what has passed on every connection until now. */
+  look(): void {
+    this.#book.activity.look();
   }
 
   /** Those that ended a short while ago. */
@@ -111,7 +115,8 @@ class Tracked implements ConnectionObserver, TrackedConnection, Watched {
   readonly seenAs: string;
   state: TrackedConnection['state'] = 'SYN_SENT';
   lastActiveMs: number;
-  bytesSeen = 0;
+  #fromClient = 0;
+  #fromServer = 0;
   readonly #book: Book;
   readonly #binding: Binding | undefined;
   #aborted = false;
@@ -143,10 +148,21 @@ class Tracked implements ConnectionObserver, TrackedConnection, Watched {
     this.#binding?.event(event);
   }
 
+  look(nowMs: number): void {
+    const { bytesFromClient, bytesFromServer } = this.connection;
+    const [fromClient, fromServer] = [this.#fromClient, this.#fromServer];
+    if (bytesFromClient === fromClient && bytesFromServer === fromServer) return;
+    this.#fromClient = bytesFromClient;
+    this.#fromServer = bytesFromServer;
+    this.lastActiveMs = nowMs;
+    this.#binding?.traffic?.(bytesFromClient - fromClient, bytesFromServer - fromServer);
+  }
+
   #close(): void {
     const { open, closed, clock } = this.#book;
     open.delete(this);
-    const { source, destination, bytesFromClient, bytesFromServer } = this.connection;
+    this.look(clock.now());
+    const { source, destination } = this.connection;
     // An end without a FIN, such as the mode's own, is a reset to both sides.
     const ended = this.state === 'CLOSE_WAIT' && !this.#aborted;
     closed.add({
@@ -158,6 +174,5 @@ class Tracked implements ConnectionObserver, TrackedConnection, Watched {
       assured: this.state !== 'SYN_SENT',
       endedAtMs: clock.now(),
     });
-    this.#binding?.traffic?.(bytesFromClient, bytesFromServer);
   }
 }

@@ -63,7 +63,7 @@ export type ConnectionEvent =
 
 export interface Binding {
   event(event: ConnectionEvent): void;
-  /** How much went each way; at most once, before `closed`. For modes that show it. */
+  /** How much went each way since the last time, while it lasts and once before `closed`. For modes that show it. */
   traffic?(fromClientBytes: number, fromServerBytes: number): void;
   /**
    * `listener` is called once if the mode itself ends the connection: ipvs forgets the connections of a

@@ -109,6 +109,7 @@ export class NodeInspector {
   }
 
   virtualServers(): ServiceListing[] {
+    this.#proxier.lookAtConnections();
     return this.#director?.listServices() ?? [];
   }
 
@@ -117,6 +118,7 @@ export class NodeInspector {
   }
 
   conntrack(): ConntrackEntry[] {
+    this.#proxier.lookAtConnections();
     return conntrackEntries(this.#proxier, this.#clock.now());
   }
 

@@ -119,6 +119,11 @@ export class Proxier implements NodeProxy, Resource {
     return this.#routes.open;
   }
 
+  /** Notes what has passed on them until now; otherwise it is known to within ten seconds. */
+  lookAtConnections(): void {
+    this.#routes.look();
+  }
+
   get closedConnections(): ClosedConnections {
     return this.#routes.closed;
   }

@@ -155,6 +155,22 @@ describe('conntrack', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('bytes count while the connection lasts, each once', () => {
+    const { inspector, connect } = nodeWith('ipvs', shapes);
+    const traffic = { bytesFromClient: 0 };
+    const tell = connect(CLIENT, WEB, traffic);
+    const counted = (): (number | undefined)[] =>
+      inspector.virtualServers().map((one) => one.traffic.bytesIn);
+    tell('established');
+    traffic.bytesFromClient = 10;
+    expect(counted()).toContain(10);
+    traffic.bytesFromClient = 25;
+    tell('client-fin');
+    tell('server-fin');
+    tell('closed');
+    expect(counted()).toContain(25);
+  });
+
   test.each(['client-reset', 'server-reset', 'connect-failed'] as const)(
     '%s leaves an entry for ten seconds',
     (end) => {

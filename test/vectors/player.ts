@@ -52,8 +52,8 @@ const CLOSES: Readonly<Record<string, readonly Step[]>> = {
   'server-rst': [['server', 'rst']],
 };
 
-/** A client's SYN goes out again after 1, 3, 7 … seconds. */
-const SYN_TIMES_S = [1, 3, 7, 15, 31];
+/** A client's SYN goes out again after 1, 3, 7 … seconds, six times (tcp_syn_retries). */
+const SYN_TIMES_S = [1, 3, 7, 15, 31, 63];
 /** Events follow within milliseconds, but what the kernel does "at once" is done. */
 const SETTLE_MS = 8;
 const DEFAULT_PATIENCE_S = 1;

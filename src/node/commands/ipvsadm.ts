@@ -4,18 +4,20 @@ import type { NodeInspector } from '../../proxy/node-inspector.ts';
 import {
   renderIpvsadmConnections,
   renderIpvsadmList,
+  renderIpvsadmRates,
   renderIpvsadmStats,
 } from '../../proxy/render/ipvsadm.ts';
 import type { NodeAgent } from '../node-agent.ts';
 import { commandArgs, wrongUsage } from './command-args.ts';
 import type { NodeCommand } from './node-command.ts';
 
-const USAGE = 'ipvsadm -Ln [-c | --stats] [-t|-u ADDRESS:PORT] [--nosort]';
+const USAGE = 'ipvsadm -Ln [-c | --stats | --rate] [-t|-u ADDRESS:PORT] [--nosort]';
 
 /** Addresses are numbers with or without -n: a node has no resolver to ask. */
 export const ipvsadm: NodeCommand = {
   name: 'ipvsadm',
-  summary: '-Ln [-c | --stats] [-t|-u ADDRESS:PORT] [--nosort]  virtual servers, or connections',
+  summary:
+    '-Ln [-c | --stats | --rate] [-t|-u ADDRESS:PORT] [--nosort]  virtual servers, or connections',
   run(agent: NodeAgent, args: readonly string[]): string {
     const { values, positionals } = commandArgs(USAGE, args, {
       list: { type: 'boolean', short: 'L' },
@@ -23,6 +25,7 @@ export const ipvsadm: NodeCommand = {
       numeric: { type: 'boolean', short: 'n' },
       connection: { type: 'boolean', short: 'c' },
       stats: { type: 'boolean' },
+      rate: { type: 'boolean' },
       sort: { type: 'boolean' },
       nosort: { type: 'boolean' },
       'tcp-service': { type: 'string', short: 't' },
@@ -30,15 +33,14 @@ export const ipvsadm: NodeCommand = {
     });
     if (positionals.length > 0) throw wrongUsage(USAGE, `"${positionals[0]}" is too much`);
     const { inspector } = agent.proxy;
-    if (values.connection === true) {
-      if (values.stats === true) throw wrongUsage(USAGE, '-c and --stats do not go together');
-      return renderIpvsadmConnections(inspector.ipvsConnections());
-    }
+    const { connection = false, stats = false, rate = false } = values;
+    if (Number(connection) + Number(stats) + Number(rate) > 1)
+      throw wrongUsage(USAGE, 'of -c, --stats and --rate only one is shown at a time');
+    if (connection) return renderIpvsadmConnections(inspector.ipvsConnections());
     const services = chosenServices(inspector, values['tcp-service'], values['udp-service']);
     const options = { sort: values.nosort !== true };
-    return values.stats === true
-      ? renderIpvsadmStats(services, options)
-      : renderIpvsadmList(services, options);
+    if (stats) return renderIpvsadmStats(services, options);
+    return rate ? renderIpvsadmRates(services, options) : renderIpvsadmList(services, options);
   },
 };
 

@@ -13,10 +13,12 @@ import type { ConnectionTimeouts } from './timeouts.ts';
 export class ConnectionProgress {
   readonly #connections: ConnectionTable;
   readonly #timeouts: ConnectionTimeouts;
+  readonly #now: () => number;
 
-  constructor(connections: ConnectionTable, timeouts: ConnectionTimeouts) {
+  constructor(connections: ConnectionTable, timeouts: ConnectionTimeouts, now: () => number) {
     this.#connections = connections;
     this.#timeouts = timeouts;
+    this.#now = now;
   }
 
   /** The state after a packet, and the entry's time anew. */
@@ -36,7 +38,14 @@ export class ConnectionProgress {
     this.#connections.restart(connection);
   }
 
+  countConnection(connection: Connection): void {
+    this.#settle(connection);
+    connection.service.traffic.connections += 1;
+    connection.destination.traffic.connections += 1;
+  }
+
   countIn(connection: Connection, packets: number, bytes: number): void {
+    this.#settle(connection);
     connection.service.traffic.packetsIn += packets;
     connection.service.traffic.bytesIn += bytes;
     connection.destination.traffic.packetsIn += packets;
@@ -44,10 +53,17 @@ export class ConnectionProgress {
   }
 
   countOut(connection: Connection, packets: number, bytes: number): void {
+    this.#settle(connection);
     connection.service.traffic.packetsOut += packets;
     connection.service.traffic.bytesOut += bytes;
     connection.destination.traffic.packetsOut += packets;
     connection.destination.traffic.bytesOut += bytes;
+  }
+
+  #settle({ service, destination }: Connection): void {
+    const now = this.#now();
+    service.traffic.settle(now);
+    destination.traffic.settle(now);
   }
 }
 

@@ -1,7 +1,7 @@
 import { formatHostPort } from '../../base/ip.ts';
 import { foldAddress } from './hashing.ts';
 import type { KernelBehaviour } from './kernel.ts';
-import { noTraffic, type Traffic } from './traffic.ts';
+import { TrafficMeter } from './traffic.ts';
 
 /** What an administrator sets of a real server. Thresholds count active and inactive connections; 0: none. */
 export interface DestinationSettings {
@@ -38,7 +38,7 @@ export class Destination {
   position = -1;
   /** Connections, templates and scheduler caches that hold on to it. */
   references = 0;
-  traffic: Traffic = noTraffic();
+  readonly traffic: TrafficMeter = new TrafficMeter();
 
   constructor(address: string, port: number) {
     this.address = address;

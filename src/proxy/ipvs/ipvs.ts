@@ -77,7 +77,7 @@ export class Ipvs implements Resource {
       maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
       onConnectionEnd: options.onConnectionEnd,
     });
-    this.#progress = new ConnectionProgress(this.#connections, this.#timeouts);
+    this.#progress = new ConnectionProgress(this.#connections, this.#timeouts, now);
     this.#scheduler = new PacketScheduler({
       services: this.#services,
       connections: this.#connections,
@@ -130,7 +130,8 @@ export class Ipvs implements Resource {
 
   /** In the order they were added. */
   listServices(): ServiceListing[] {
-    return [...this.#services.values()].map(listService);
+    const now = this.#clock.now();
+    return [...this.#services.values()].map((service) => listService(service, now));
   }
 
   /** In the order they were made. */

@@ -15,6 +15,8 @@ export interface ServiceListing {
   readonly persistence: Persistence | undefined;
   readonly onePacket: boolean;
   readonly traffic: Readonly<Traffic>;
+  /** The same a second. */
+  readonly rates: Readonly<Traffic>;
   /** In the kernel's order: the newest first. */
   readonly destinations: readonly DestinationListing[];
 }
@@ -30,6 +32,8 @@ export interface DestinationListing {
   readonly lowerThreshold: number;
   readonly overloaded: boolean;
   readonly traffic: Readonly<Traffic>;
+  /** The same a second. */
+  readonly rates: Readonly<Traffic>;
 }
 
 /** One line of `ipvsadm -L -c`. A template has client port 0; an invalid one port 65535. */
@@ -46,7 +50,7 @@ export interface ConnectionListing {
 /** What the kernel writes over the ports of a dead template. */
 const DEAD_PORT = 65_535;
 
-export function listService(service: VirtualService): ServiceListing {
+export function listService(service: VirtualService, nowMs: number): ServiceListing {
   const { scheduler, persistence, onePacket } = service.settings;
   return {
     id: service.id,
@@ -54,12 +58,13 @@ export function listService(service: VirtualService): ServiceListing {
     schedulerFlags: service.schedulerFlags,
     persistence,
     onePacket: onePacket ?? false,
-    traffic: { ...service.traffic },
-    destinations: service.destinations.map(listDestination),
+    traffic: service.traffic.totals(),
+    rates: service.traffic.rates(nowMs),
+    destinations: service.destinations.map((one) => listDestination(one, nowMs)),
   };
 }
 
-function listDestination(destination: Destination): DestinationListing {
+function listDestination(destination: Destination, nowMs: number): DestinationListing {
   return {
     address: destination.address,
     port: destination.port,
@@ -70,7 +75,8 @@ function listDestination(destination: Destination): DestinationListing {
     upperThreshold: destination.upperThreshold,
     lowerThreshold: destination.lowerThreshold,
     overloaded: destination.overloaded,
-    traffic: { ...destination.traffic },
+    traffic: destination.traffic.totals(),
+    rates: destination.traffic.rates(nowMs),
   };
 }
 

@@ -201,8 +201,7 @@ export class PacketScheduler {
       this.#connections.hold(template, connection);
       this.#connections.restart(template);
     }
-    service.traffic.connections += 1;
-    destination.traffic.connections += 1;
+    this.#progress.countConnection(connection);
     this.#progress.countIn(connection, 1, 0);
     this.#progress.advance(connection, 'client', 'syn');
     if (onePacket) this.#connections.end(connection);

@@ -7,7 +7,7 @@ import type {
   SchedulerFlags,
   SchedulerService,
 } from './schedulers/scheduler.ts';
-import { noTraffic, type Traffic } from './traffic.ts';
+import { TrafficMeter } from './traffic.ts';
 
 /** Names a virtual service: by address, protocol and port (0: every port), or by firewall mark. */
 export type ServiceId =
@@ -45,7 +45,7 @@ export class VirtualService implements SchedulerService {
   readonly key: string;
   /** What the service's own port is compared with; 0 for every port and for fwmark services. */
   readonly port: number;
-  readonly traffic: Traffic = noTraffic();
+  readonly traffic: TrafficMeter = new TrafficMeter();
   readonly #context: SchedulerContext;
   readonly #destinations: Destination[] = [];
   #settings: ServiceSettings;

@@ -40,16 +40,33 @@ export function renderIpvsadmStats(
   options: { readonly sort?: boolean } = {},
 ): string {
   const columns = ['Conns', 'InPkts', 'OutPkts', 'InBytes', 'OutBytes'];
+  return trafficTable(inOrder(services, options.sort), columns, ({ traffic }) => traffic);
+}
+
+/** `ipvsadm -L -n --rate`. */
+export function renderIpvsadmRates(
+  services: readonly ServiceListing[],
+  options: { readonly sort?: boolean } = {},
+): string {
+  const columns = ['CPS', 'InPPS', 'OutPPS', 'InBPS', 'OutBPS'];
+  return trafficTable(inOrder(services, options.sort), columns, ({ rates }) => rates);
+}
+
+function trafficTable(
+  services: readonly ServiceListing[],
+  columns: readonly string[],
+  shown: (one: ServiceListing | DestinationListing) => Readonly<Traffic>,
+): string {
   const lines = [
     TITLE,
     `${'Prot LocalAddress:Port'.padEnd(33)} ${columns.map((name) => name.padStart(8)).join(' ')}`,
     '  -> RemoteAddress:Port',
   ];
-  for (const service of inOrder(services, options.sort)) {
-    lines.push(serviceName(service.id).padEnd(33) + trafficColumns(service.traffic));
+  for (const service of services) {
+    lines.push(serviceName(service.id).padEnd(33) + trafficColumns(shown(service)));
     for (const one of service.destinations)
       lines.push(
-        `  -> ${formatHostPort(one.address, one.port).padEnd(28)}${trafficColumns(one.traffic)}`,
+        `  -> ${formatHostPort(one.address, one.port).padEnd(28)}${trafficColumns(shown(one))}`,
       );
   }
   return `${lines.join('\n')}\n`;

@@ -63,6 +63,8 @@ describe('ipvsadm', () => {
       /TCP 15:00 {2}ESTABLISHED 10\.244\.1\.9:40000 +10\.96\.0\.10:80 +10\.244\.1\.7:8080/,
     );
     expect(await run('ipvsadm -L -n --stats')).toMatch(/TCP {2}10\.96\.0\.10:80 +1 +/);
+    expect(await run('ipvsadm -Ln --rate')).toContain('CPS    InPPS');
+    await expect(run('ipvsadm -Ln --rate --stats')).rejects.toMatchObject({ code: 'USAGE' });
     expect(await run('ipvsadm -ln -t 10.96.0.10:80')).toContain('10.244.1.7');
     await expect(run('ipvsadm -ln -u 10.96.0.10:80')).rejects.toMatchObject({ code: 'USAGE' });
   });
@@ -91,7 +93,7 @@ describe('conntrack', () => {
 test.each([
   'iptables-save -t raw',
   'iptables-save everything',
-  'ipvsadm --rate',
+  'ipvsadm -L --timeout',
   'ipvsadm -Lnc --stats',
   'ipset destroy',
   'ipset list NOWHERE',

@@ -3,6 +3,7 @@ import type { ConnectionListing, ServiceListing } from '../../../src/proxy/ipvs/
 import {
   renderIpvsadmConnections,
   renderIpvsadmList,
+  renderIpvsadmRates,
   renderIpvsadmStats,
 } from '../../../src/proxy/render/ipvsadm.ts';
 
@@ -21,6 +22,7 @@ function listing(
     persistence: undefined,
     onePacket: false,
     traffic: NO_TRAFFIC,
+    rates: NO_TRAFFIC,
     destinations: [],
     ...more,
   };
@@ -38,6 +40,7 @@ function server(address: string, active = 0, inactive = 0): ServiceListing['dest
     lowerThreshold: 0,
     overloaded: false,
     traffic: { ...NO_TRAFFIC, connections: 3, bytesIn: 123_456_789 },
+    rates: { ...NO_TRAFFIC, connections: 7, bytesOut: 1_500_000_000 },
   };
 }
 
@@ -82,6 +85,16 @@ describe('ipvsadm', () => {
       'TCP  10.96.0.1:443                       0        0        0        0        0',
       'TCP  10.96.0.10:80                       0        0        0        0        0',
       '  -> 10.244.1.7:8080                     3        0        0  123456K        0',
+    ]);
+  });
+
+  test('--rate shows the same a second', () => {
+    expect(renderIpvsadmRates(services).split('\n').slice(1, 6)).toEqual([
+      'Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS',
+      '  -> RemoteAddress:Port',
+      'TCP  10.96.0.1:443                       0        0        0        0        0',
+      'TCP  10.96.0.10:80                       0        0        0        0        0',
+      '  -> 10.244.1.7:8080                     7        0        0        0    1500M',
     ]);
   });
 
