@@ -9,6 +9,7 @@ import type { ResourceRegistry } from '../registry/resource-registry.ts';
 import type { DeleteRequest, Selection } from '../registry/write-options.ts';
 import { presentation } from './accept.ts';
 import { type ApiRequest, type ApiResponse, json } from './http-messages.ts';
+import { checkListOptions, checkWatchOptions } from './list-options.ts';
 import type { ListPages } from './list-pages.ts';
 import { patchVerb } from './patch-verb.ts';
 import {
@@ -44,6 +45,7 @@ export function getVerb(context: VerbContext): ApiResponse {
 export function listVerb(context: VerbContext): ApiResponse {
   const { request, registry, served, pages } = context;
   const { query } = request;
+  checkListOptions(query);
   const selection = selectionOf(context);
   checkListVersion(context);
   const limit = count(query.get('limit'), 'limit') ?? 0;
@@ -87,9 +89,8 @@ export function watchVerb(context: VerbContext): ApiResponse {
   const { request, registry, served, clock, random } = context;
   const { query } = request;
   const options = representOptions(context);
-  const initialEvents = query.get('sendInitialEvents') === 'true';
-  if (initialEvents && query.get('resourceVersionMatch') !== 'NotOlderThan')
-    throw invalidOption('resourceVersionMatch', 'sendInitialEvents requires NotOlderThan');
+  checkWatchOptions(query);
+  const initialEvents = query.get('sendInitialEvents');
   const version = count(query.get('resourceVersion'), 'resourceVersion') ?? 0;
   const seconds = count(query.get('timeoutSeconds'), 'timeoutSeconds') ?? 0;
   const timeoutMs = seconds === 0 ? MIN_WATCH_TIMEOUT_MS * (1 + random.float()) : seconds * 1000;
@@ -103,15 +104,25 @@ export function watchVerb(context: VerbContext): ApiResponse {
       served,
       registry,
       selection,
-      afterRevision: version === 0 ? undefined : version,
+      afterRevision: startOf(version, initialEvents, registry.revision),
       bookmarks: query.get('allowWatchBookmarks') === 'true',
-      initialEvents,
+      initialEvents: initialEvents === 'true',
       timeoutMs,
       represent: () => ({ ...options, nowMs: clock.wallNow() }),
       clock,
       signal: request.signal,
     }),
   };
+}
+
+/** Without a version a watch begins with the present state, unless that is not wanted. */
+function startOf(
+  version: number,
+  initialEvents: string | null,
+  revision: number,
+): number | undefined {
+  if (version > 0) return version;
+  return initialEvents === 'false' ? revision : undefined;
 }
 
 export async function createVerb(context: VerbContext): Promise<ApiResponse> {
