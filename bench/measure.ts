@@ -34,6 +34,12 @@ function spend(forMs: number, batch: () => void): { cpuMs: number; batches: numb
   }
 }
 
+/** How a peer does the same, and how many times our time it takes. */
+export function formatPeer(ours: Timing, peer: Timing): string {
+  const times = peer.nanoseconds / ours.nanoseconds;
+  return `${formatTiming({ ...peer, name: `  peer: ${peer.name}` })} ${times.toFixed(2).padStart(7)} ×`;
+}
+
 export function formatTiming({ name, nanoseconds }: Timing): string {
   const perSecond = Math.round(1e9 / nanoseconds).toLocaleString('en-US');
   return `${name.padEnd(44)} ${nanoseconds.toFixed(0).padStart(9)} ns ${perSecond.padStart(14)} /s`;

@@ -1,14 +1,17 @@
 // Codecs, tables and stores of the data plane, with a peer beside them where there is one.
 import dnsPacket from 'dns-packet';
 import { build } from 'hdr-histogram-js';
+import { IPv4, IPv4CidrRange } from 'ip-num';
+import { cidrContains, parseCidr, parseIp, parseIpv4 } from '../src/base/ip.ts';
 import { EventHeap } from '../src/bench/sim/event-heap.ts';
 import { LatencyRecorder } from '../src/bench/stats/latency-recorder.ts';
 import { MemoryStore } from '../src/controlplane/store/memory-store.ts';
 import { decodeMessage } from '../src/dns/message/decode-message.ts';
+import { encodeMessage } from '../src/dns/message/encode-message.ts';
 import { PersistentMap } from '../src/services/persistent-map.ts';
 import { checksumOf } from '../src/wire/checksum.ts';
 import { decodeIpv4, emptyIpv4, encodeIpv4 } from '../src/wire/ipv4.ts';
-import { formatTiming, measure } from './measure.ts';
+import { formatPeer, formatTiming, measure, type Timing } from './measure.ts';
 
 const CALLS = 5000;
 const ENTRIES = 10_000;
@@ -18,17 +21,32 @@ type Print = (line: string) => void;
 
 export async function parts(print: Print): Promise<void> {
   codecs(print);
+  names(print);
+  addresses(print);
   tables(print);
   simulation(print);
   await store(print);
 }
 
-/** Times one call, made many times. */
-function time(print: Print, name: string, call: (index: number) => unknown): void {
-  const timing = measure(name, CALLS, () => {
+type Call = (index: number) => unknown;
+
+/** Times one call, made many times, and the same done by others. */
+function time(
+  print: Print,
+  name: string,
+  call: Call,
+  peers: Readonly<Record<string, Call>> = {},
+): void {
+  const ours = timed(name, call);
+  print(formatTiming(ours));
+  for (const [peer, peerCall] of Object.entries(peers))
+    print(formatPeer(ours, timed(peer, peerCall)));
+}
+
+function timed(name: string, call: Call): Timing {
+  return measure(name, CALLS, () => {
     for (let index = 0; index < CALLS; index += 1) call(index);
   });
-  print(formatTiming(timing));
 }
 
 function codecs(print: Print): void {
@@ -41,6 +59,10 @@ function codecs(print: Print): void {
   time(print, `Internet checksum of ${SEGMENT_BYTES} bytes`, () =>
     checksumOf(packet, 20, packet.length),
   );
+}
+
+function names(print: Print): void {
+  print('DNS');
   const reply = dnsPacket.encode({
     type: 'response',
     questions: [{ type: 'A', name: 'web.default.svc.cluster.local' }],
@@ -51,9 +73,35 @@ function codecs(print: Print): void {
       data: `192.0.2.${host}`,
     })),
   });
-  time(print, 'DNS reply of 3 records, decode', () => decodeMessage(reply));
-  time(print, '  peer: dns-packet', () => dnsPacket.decode(reply));
+  const decoded = decodeMessage(reply);
+  const theirs = dnsPacket.decode(reply);
+  const whole = { maxBytes: 512, compress: true };
+  time(print, 'reply of 3 records, decode', () => decodeMessage(reply), {
+    'dns-packet': () => dnsPacket.decode(reply),
+  });
+  time(print, 'reply of 3 records, encode, compressed', () => encodeMessage(decoded, whole), {
+    'dns-packet, which does not compress': () => dnsPacket.encode(theirs),
+  });
 }
+
+function addresses(print: Print): void {
+  print('addresses');
+  const texts = Array.from({ length: 256 }, (_, host) => `10.244.7.${host}`);
+  const textAt = (index: number): string => texts[index & 255] ?? '';
+  const cidr = parseCidr('10.244.0.0/16');
+  const range = IPv4CidrRange.fromCidr('10.244.0.0/16');
+  const ips = texts.flatMap((text) => parseIp(text) ?? []);
+  const theirs = texts.map((text) => IPv4.fromString(text));
+  if (cidr === undefined) return;
+  time(print, 'IPv4 address, parse', (index) => parseIpv4(textAt(index)), {
+    'ip-num': (index) => IPv4.fromString(textAt(index)),
+  });
+  time(print, 'is an address in a CIDR', (index) => cidrContains(cidr, ips[index & 255] ?? NO_IP), {
+    'ip-num': (index) => range.contains(theirs[index & 255] ?? range.getFirst()),
+  });
+}
+
+const NO_IP = { family: 'IPv4', value: 0 } as const;
 
 function tables(print: Print): void {
   print('tables');
@@ -63,11 +111,19 @@ function tables(print: Print): void {
   });
   const plain = new Map(keys.map((key, index) => [key, index]));
   const keyAt = (index: number): string => keys[(index * 7919) % ENTRIES] ?? '';
-  time(print, `routing table of ${ENTRIES}, look up`, (index) => persistent.get(keyAt(index)));
-  time(print, '  peer: Map', (index) => plain.get(keyAt(index)));
-  time(print, `routing table of ${ENTRIES}, one change`, (index) =>
-    persistent.edit((draft) => draft.set(keyAt(index), index)),
-  );
+  time(print, `routing table of ${ENTRIES}, look up`, (index) => persistent.get(keyAt(index)), {
+    Map: (index) => plain.get(keyAt(index)),
+  });
+  // Who reads must not see half a change, so a Map would have to be copied.
+  const change = (index: number): unknown =>
+    persistent.edit((draft) => draft.set(keyAt(index), index));
+  const ours = timed(`routing table of ${ENTRIES}, one change`, change);
+  print(formatTiming(ours));
+  const copies = 20;
+  const copied = measure('a Map, copied and changed', copies, () => {
+    for (let index = 0; index < copies; index += 1) new Map(plain).set(keyAt(index), index);
+  });
+  print(formatPeer(ours, copied));
 }
 
 function simulation(print: Print): void {
@@ -80,9 +136,10 @@ function simulation(print: Print): void {
     heap.push(at + ((index * 7919) % 1000), index, 0);
   });
   const recorder = new LatencyRecorder();
-  time(print, 'record a latency', (index) => recorder.record(index % 97));
   const histogram = build({ bitBucketSize: 64, numberOfSignificantValueDigits: 3 });
-  time(print, '  peer: hdr-histogram-js', (index) => histogram.recordValue((index % 97) * 1000));
+  time(print, 'record a latency', (index) => recorder.record(index % 97), {
+    'hdr-histogram-js': (index) => histogram.recordValue((index % 97) * 1000),
+  });
 }
 
 async function store(print: Print): Promise<void> {

@@ -10,7 +10,9 @@ const print = (line: string): void => console.log(line);
 const [folder] = process.argv.slice(2);
 const { cpu, cores, node } = machineInfo(new Map());
 
-print(`${cpu}, ${cores} cores, Node.js ${node}; processor time, best of three`);
+print(
+  `${cpu}, ${cores} cores, Node.js ${node}; processor time, best of three; a peer's last column: times ours`,
+);
 simulationSpeed(print);
 decisionCost(print, folder === undefined ? undefined : join(folder, 'decision-cost.svg'));
 await parts(print);

@@ -51,12 +51,21 @@ async function main(): Promise<void> {
     },
   });
   await engine.close();
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const leaked = openDescriptors() - before;
+  const leaked = (await settledDescriptors(before)) - before;
   const { counters } = engine;
   console.log(JSON.stringify({ engine: engine.name, ...report, leaked, fallbacks, ...counters }));
   const wrong = report.corrupt + report.truncated + report.lost + counters.active;
   if (wrong + fallbacks.length > 0 || leaked > 0) process.exitCode = 1;
+}
+
+const SETTLE_MS = 2000;
+
+/** What is open once it is no more than `expected`, or still is after a while: then it leaks. */
+async function settledDescriptors(expected: number): Promise<number> {
+  const deadline = systemClock.now() + SETTLE_MS;
+  while (openDescriptors() > expected && systemClock.now() < deadline)
+    await new Promise((resolve) => setImmediate(resolve));
+  return openDescriptors();
 }
 
 function openDescriptors(): number {

@@ -53,97 +53,109 @@ function shares(result: AlgorithmResult | undefined): number[] {
   return requests.map((count) => count / total);
 }
 
-test('simulated and on real sockets, the validation scenario agrees within the bounds of docs/bench.md', async ({
-  skip,
-}) => {
-  const result = await runScenariosBoth(
-    {
-      scenarios: ['validation'],
-      algorithms: ['ipvs-lc', 'iptables'],
-      seed: 'agree',
-      version: 'test',
-      onProgress: () => {},
-    },
-    systemClock,
-  );
-  const [agreement] = agreements(result);
-  const rows = agreement?.rows ?? [];
-  expect(rows.map(({ algorithm }) => algorithm)).toEqual(['ipvs-lc', 'iptables']);
-  for (const { algorithms } of result.scenarios)
-    for (const { runs } of algorithms) expect(runs).toHaveLength(3);
-  for (const row of rows) expect(row).toMatchObject({ holds: expect.not.stringMatching('no') });
-  onlyWhenQuiet(skip, ...result.scenarios);
-  for (const row of rows) expect(row).toMatchObject({ holds: 'yes' });
-  for (const { algorithms } of result.scenarios)
-    for (const { runs } of algorithms)
-      for (const { metrics } of runs) expect(metrics.failedShare).toBe(0);
-});
+test(
+  'simulated and on real sockets, the validation scenario agrees within the bounds of docs/bench.md',
+  REAL_TIME,
+  async ({ skip }) => {
+    const result = await runScenariosBoth(
+      {
+        scenarios: ['validation'],
+        algorithms: ['ipvs-lc', 'iptables'],
+        seed: 'agree',
+        version: 'test',
+        onProgress: () => {},
+      },
+      systemClock,
+    );
+    const [agreement] = agreements(result);
+    const rows = agreement?.rows ?? [];
+    expect(rows.map(({ algorithm }) => algorithm)).toEqual(['ipvs-lc', 'iptables']);
+    for (const { algorithms } of result.scenarios)
+      for (const { runs } of algorithms) expect(runs).toHaveLength(3);
+    for (const row of rows) expect(row).toMatchObject({ holds: expect.not.stringMatching('no') });
+    onlyWhenQuiet(skip, ...result.scenarios);
+    for (const row of rows) expect(row).toMatchObject({ holds: 'yes' });
+    for (const { algorithms } of result.scenarios)
+      for (const { runs } of algorithms)
+        for (const { metrics } of runs) expect(metrics.failedShare).toBe(0);
+  },
+);
 
-test('keep-alive clients, a rollout and a dead pod, on real sockets', async ({ skip }) => {
-  const rollout = await live(shipped('rolling-update', 4000), ['ipvs-lc']);
-  const death = await live(shipped('dead-backend', 3000), ['ipvs-rr']);
-  const failed = death.algorithms[0]?.runs[0]?.metrics.failedShare ?? 0;
-  expect(failed).toBeGreaterThan(0);
-  onlyWhenQuiet(skip, rollout, death);
-  expect(failed).toBeLessThan(0.2);
-  expect(rollout.algorithms[0]?.runs[0]?.metrics.failedShare).toBeLessThan(0.05);
-  for (const share of shares(rollout.algorithms[0]).slice(8)) expect(share).toBeGreaterThan(0);
-});
+test(
+  'keep-alive clients, a rollout and a dead pod, on real sockets',
+  REAL_TIME,
+  async ({ skip }) => {
+    const rollout = await live(shipped('rolling-update', 4000), ['ipvs-lc']);
+    const death = await live(shipped('dead-backend', 3000), ['ipvs-rr']);
+    const failed = death.algorithms[0]?.runs[0]?.metrics.failedShare ?? 0;
+    expect(failed).toBeGreaterThan(0);
+    onlyWhenQuiet(skip, rollout, death);
+    expect(failed).toBeLessThan(0.2);
+    expect(rollout.algorithms[0]?.runs[0]?.metrics.failedShare).toBeLessThan(0.05);
+    for (const share of shares(rollout.algorithms[0]).slice(8)) expect(share).toBeGreaterThan(0);
+  },
+);
 
-test('DNS over UDP: every query is answered, and least connections does not see the busy pod', async ({
-  skip,
-}) => {
-  const result = await live(shipped('udp-dns', 1500), ['iptables', 'ipvs-lc', 'jsq']);
-  onlyWhenQuiet(skip, result);
-  for (const { runs } of result.algorithms) expect(runs[0]?.metrics.failedShare).toBe(0);
-  const [, lc, jsq] = result.algorithms.map(shares);
-  for (const share of lc ?? []) expect(share).toBeCloseTo(1 / 3, 1);
-  expect(jsq?.[2]).toBeLessThan(0.3);
-});
+test(
+  'DNS over UDP: every query is answered, and least connections does not see the busy pod',
+  REAL_TIME,
+  async ({ skip }) => {
+    const result = await live(shipped('udp-dns', 1500), ['iptables', 'ipvs-lc', 'jsq']);
+    onlyWhenQuiet(skip, result);
+    for (const { runs } of result.algorithms) expect(runs[0]?.metrics.failedShare).toBe(0);
+    const [, lc, jsq] = result.algorithms.map(shares);
+    for (const share of lc ?? []) expect(share).toBeCloseTo(1 / 3, 1);
+    expect(jsq?.[2]).toBeLessThan(0.3);
+  },
+);
 
-test('latency runs from when a request was due, also where the one before it is not answered yet', async ({
-  skip,
-}) => {
-  // The k-th is due after 5 k ms, and a pod that takes 20 ms for each has it at 20 (k + 1): 20 + 15 k later.
-  const requests = 40;
-  const scenario: Scenario = {
-    ...shipped('known-mm1', 4000, 0),
-    backends: shipped('known-mm1', 4000, 0).backends.map((group) => ({
-      ...group,
-      serviceTime: { kind: 'constant', meanMs: 20 },
-    })),
-    arrivals: { kind: 'trace', startsMs: [0] },
-    connection: { requests, multiplexed: false, gap: { kind: 'constant', meanMs: 5 } },
-  };
-  const result = await live(scenario, ['ipvs-rr']);
-  onlyWhenQuiet(skip, result);
-  const [measured] = result.algorithms[0]?.runs ?? [];
-  expect(measured?.requests).toBe(requests);
-  // Timers of whole milliseconds may be one early.
-  expect(measured?.metrics.meanMs).toBeGreaterThan(20 + (15 * (requests - 1)) / 2 - 1);
-  expect(measured?.metrics.maxMs).toBeGreaterThan(20 + 15 * (requests - 1) - 1);
-});
+test(
+  'latency runs from when a request was due, also where the one before it is not answered yet',
+  REAL_TIME,
+  async ({ skip }) => {
+    // The k-th is due after 5 k ms, and a pod that takes 20 ms for each has it at 20 (k + 1): 20 + 15 k later.
+    const requests = 40;
+    const scenario: Scenario = {
+      ...shipped('known-mm1', 4000, 0),
+      backends: shipped('known-mm1', 4000, 0).backends.map((group) => ({
+        ...group,
+        serviceTime: { kind: 'constant', meanMs: 20 },
+      })),
+      arrivals: { kind: 'trace', startsMs: [0] },
+      connection: { requests, multiplexed: false, gap: { kind: 'constant', meanMs: 5 } },
+    };
+    const result = await live(scenario, ['ipvs-rr']);
+    onlyWhenQuiet(skip, result);
+    const [measured] = result.algorithms[0]?.runs ?? [];
+    expect(measured?.requests).toBe(requests);
+    // Timers of whole milliseconds may be one early.
+    expect(measured?.metrics.meanMs).toBeGreaterThan(20 + (15 * (requests - 1)) / 2 - 1);
+    expect(measured?.metrics.maxMs).toBeGreaterThan(20 + 15 * (requests - 1) - 1);
+  },
+);
 
-test('points of reference watch requests through the proxy: several in a connection, too', async ({
-  skip,
-}) => {
-  const oneEach = shipped('slow-backend', 1500);
-  const references = ['p2c', 'peak-ewma', 'bounded-hash', 'smooth-wrr', 'jsq'];
-  const single = await live(oneEach, references);
-  const several = await live({ ...oneEach, connection: { requests: 5, multiplexed: false } }, [
-    'p2c',
-  ]);
-  onlyWhenQuiet(skip, single, several);
-  const slow = single.algorithms.map((result) => shares(result).at(-1) ?? 1);
-  for (const { runs } of single.algorithms) expect(runs[0]?.metrics.failedShare).toBe(0);
-  // smooth-wrr looks at nothing, so the slow pod gets its tenth; whoever looks gives it less.
-  expect(slow[3]).toBeCloseTo(0.1, 1);
-  for (const seeing of [0, 1, 4]) expect(slow[seeing]).toBeLessThan(slow[3] ?? 0);
-  expect(several.algorithms[0]?.runs[0]?.metrics.failedShare).toBe(0);
-  // Connections of the warm-up count, and on a busy machine the last ones are cut short.
-  const { requests = 0, connections = 0 } = several.algorithms[0]?.runs[0] ?? {};
-  expect(requests / connections).toBeGreaterThan(1.5);
-});
+test(
+  'points of reference watch requests through the proxy: several in a connection, too',
+  REAL_TIME,
+  async ({ skip }) => {
+    const oneEach = shipped('slow-backend', 1500);
+    const references = ['p2c', 'peak-ewma', 'bounded-hash', 'smooth-wrr', 'jsq'];
+    const single = await live(oneEach, references);
+    const several = await live({ ...oneEach, connection: { requests: 5, multiplexed: false } }, [
+      'p2c',
+    ]);
+    onlyWhenQuiet(skip, single, several);
+    const slow = single.algorithms.map((result) => shares(result).at(-1) ?? 1);
+    for (const { runs } of single.algorithms) expect(runs[0]?.metrics.failedShare).toBe(0);
+    // smooth-wrr looks at nothing, so the slow pod gets its tenth; whoever looks gives it less.
+    expect(slow[3]).toBeCloseTo(0.1, 1);
+    for (const seeing of [0, 1, 4]) expect(slow[seeing]).toBeLessThan(slow[3] ?? 0);
+    expect(several.algorithms[0]?.runs[0]?.metrics.failedShare).toBe(0);
+    // Connections of the warm-up count, and on a busy machine the last ones are cut short.
+    const { requests = 0, connections = 0 } = several.algorithms[0]?.runs[0] ?? {};
+    expect(requests / connections).toBeGreaterThan(1.5);
+  },
+);
 
 const kernel = installedKernelPeers();
 if (kernel.size === 0) process.stderr.write('kernel rules skipped: no namespaces or no iptables\n');
@@ -174,9 +186,9 @@ describe('HAProxy and nginx', () => {
     installed = await installedPeers();
     for (const program of ['haproxy', 'nginx'])
       if (!installed.has(program)) process.stderr.write(`${program} skipped: cannot be had\n`);
-  });
+  }, REAL_TIME.timeout);
 
-  test('run in the same table as the proxy and the kernel', async ({ skip }) => {
+  test('run in the same table as the proxy and the kernel', REAL_TIME, async ({ skip }) => {
     skip(!installed.has('haproxy') && !installed.has('nginx'), 'neither can be had');
     const scenario = shipped('slow-backend', 1400, 400);
     const peers = peerContenders(scenario, installed, systemClock);

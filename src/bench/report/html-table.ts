@@ -1,8 +1,9 @@
 import { AGREEMENT_HEADER, type Agreement, agreementCells, boundsText } from './agreement.ts';
 import {
+  figureOf,
   formatMargin,
-  formatMetric,
   formatQuantity,
+  isTold,
   METRIC_INFO,
   metricInterval,
 } from './metric-info.ts';
@@ -25,33 +26,68 @@ const COLUMNS: readonly Metric[] = [
   'peakConnections',
 ];
 
+/** A column that is there for some scenarios only. */
+interface Column {
+  readonly head: string;
+  readonly about: string;
+  cell(algorithm: AlgorithmResult): string;
+}
+
+const CPU: Column = {
+  head: 'CPU <small>µs/req</small>',
+  about: 'processor time of the proxy for each answered request',
+  cell: ({ cpuUsPerRequest }) => cpuUsPerRequest?.toFixed(0) ?? '–',
+};
+
+const LATE: Column = {
+  head: 'late <small>ms</small>',
+  about: 'how late the processes of the run were of themselves, on average: part of every latency',
+  cell({ runs }) {
+    const slips = runs.flatMap(({ slip }) => slip ?? []);
+    const mean = slips.reduce((sum, { meanMs }) => sum + meanMs, 0) / slips.length;
+    return slips.length === 0 ? '–' : formatQuantity(mean);
+  },
+};
+
+const CHI_SQUARE: Column = {
+  head: 'χ²/df',
+  about: 'chi-square of requests a pod over its degrees of freedom',
+  cell: chiSquare,
+};
+
 /** Every figure of a scenario, one row an algorithm; margins are told on pointing. */
 export function metricsTable(scenario: ScenarioResult): string {
   const metrics =
     scenario.scenario.events.length > 0 ? [...COLUMNS, 'movedShare' as const] : COLUMNS;
-  const cpu = scenario.algorithms.some((one) => one.cpuUsPerRequest !== undefined);
+  const further = scenario.engine === 'live' ? [CHI_SQUARE, CPU, LATE] : [CHI_SQUARE];
   const head = metrics.map((metric) => {
     const { label, unit, about } = METRIC_INFO[metric];
     return `<th title="${escapeXml(about)}">${label}${unit === '' ? '' : ` <small>${unit}</small>`}</th>`;
   });
-  const cpuHead = cpu
-    ? '<th title="processor time of the proxy">CPU <small>µs/req</small></th>'
-    : '';
-  const rows = scenario.algorithms.map((algorithm) => row(algorithm, metrics, cpu));
+  const furtherHead = further.map(
+    (column) => `<th title="${escapeXml(column.about)}">${column.head}</th>`,
+  );
+  const rows = scenario.algorithms.map((algorithm) => row(algorithm, metrics, further));
   return `<div class="scroll" tabindex="0"><table>
-<thead><tr><th>algorithm</th>${head.join('')}<th title="chi-square of requests a pod over its degrees of freedom">χ²/df</th>${cpuHead}</tr></thead>
+<thead><tr><th>algorithm</th>${[...head, ...furtherHead].join('')}</tr></thead>
 <tbody>
 ${rows.join('\n')}
 </tbody></table></div>`;
 }
 
-function row(algorithm: AlgorithmResult, metrics: readonly Metric[], cpu: boolean): string {
+function row(
+  algorithm: AlgorithmResult,
+  metrics: readonly Metric[],
+  further: readonly Column[],
+): string {
   const cells = metrics.map((metric) => {
-    const interval = metricInterval(algorithm, metric);
-    return `<td title="${escapeXml(formatMargin(metric, interval))}">${formatMetric(metric, interval.mean)}</td>`;
+    const margin = isTold(algorithm, metric)
+      ? formatMargin(metric, metricInterval(algorithm, metric))
+      : 'too few requests to tell';
+    return `<td title="${escapeXml(margin)}">${figureOf(algorithm, metric)}</td>`;
   });
-  const cpuCell = cpu ? `<td>${algorithm.cpuUsPerRequest?.toFixed(0) ?? '–'}</td>` : '';
-  return `<tr data-series="${escapeXml(algorithm.name)}"><th>${escapeXml(algorithm.name)}</th>${cells.join('')}<td>${chiSquare(algorithm)}</td>${cpuCell}</tr>`;
+  const furtherCells = further.map((column) => `<td>${column.cell(algorithm)}</td>`);
+  return `<tr data-series="${escapeXml(algorithm.name)}"><th>${escapeXml(algorithm.name)}</th>${[...cells, ...furtherCells].join('')}</tr>`;
 }
 
 function chiSquare({ runs }: AlgorithmResult): string {

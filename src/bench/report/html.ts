@@ -4,11 +4,11 @@ import { METRIC_INFO } from './metric-info.ts';
 import { intervalDots } from './plots/interval-dots.ts';
 import { latencyCurves } from './plots/latency-curves.ts';
 import { loadHeatmap, mostOpenConnections } from './plots/load-heatmap.ts';
-import { overviewHeatmap } from './plots/overview-heatmap.ts';
 import { shareHeatmap } from './plots/share-heatmap.ts';
 import { escapeXml } from './plots/svg.ts';
 import { PAGE_SCRIPT, PAGE_STYLE } from './page-assets.ts';
 import type { BenchResult, MachineInfo, Metric, ScenarioResult } from './result.ts';
+import { overviews } from './overviews.ts';
 import { verdicts, warnings } from './verdict.ts';
 
 /** Pictures of load over time, at most. */
@@ -78,12 +78,13 @@ function overview(result: BenchResult): string {
   const links = result.scenarios.map(
     (one) => `<a href="#${idOf(one)}">${escapeXml(one.scenario.name)}</a>`,
   );
-  return `<section>
-<nav>${links.join(' ')}</nav>
+  const pictures = overviews(result.scenarios).map(({ svg, about }) => {
+    const note = `${capital(about)}, mean of the repetitions; the darker, the more times the best of its row. n and confidence intervals are told below, scenario by scenario. ${provenance(result)}.`;
+    return `<figure class="wide">${svg}\n<figcaption>${escapeXml(note)}</figcaption></figure>`;
+  });
+  return `<section>\n<nav>${links.join(' ')}</nav>
 <h2>All scenarios</h2>
-<figure class="wide">${overviewHeatmap(result.scenarios, 'p99Ms')}
-<figcaption>p99 latency (ms). The darker, the more times the best of its row; full colour from 10 times on.
-n and confidence intervals are told below, scenario by scenario. ${escapeXml(provenance(result))}.</figcaption></figure>
+${pictures.join('\n')}
 </section>`;
 }
 
@@ -96,16 +97,16 @@ function section(scenario: ScenarioResult, result: BenchResult): string {
   return `<section id="${idOf(scenario)}">
 <h2>${escapeXml(name)} <span class="engine">${scenario.engine}</span></h2>
 <p class="question">${escapeXml(question)}</p>
+<p class="look"><b>What to look for.</b> ${escapeXml(lookFor)}</p>
 <div class="verdict">${sentences}</div>
 <figure class="wide">${latencyCurves(scenario)}
-<figcaption>Latency (ms, logarithmic) by percentile, all repetitions together. ${escapeXml(caption)}.</figcaption></figure>
+<figcaption>Latency (ms, logarithmic) by percentile, all repetitions together, as far as ten requests or more were slower. ${escapeXml(caption)}.</figcaption></figure>
 <div class="row">
 ${dots(scenario, ['p99Ms', 'connectionSpread', 'failedShare'], caption)}
 </div>
 ${shares(scenario, caption)}
 ${metricsTable(scenario)}
 ${loads(scenario, caption)}
-<p class="look"><b>What to look for.</b> ${escapeXml(lookFor)}</p>
 </section>`;
 }
 
@@ -117,9 +118,17 @@ function found(scenario: ScenarioResult): string[] {
 }
 
 function whyNone(scenario: ScenarioResult): string {
-  return (scenario.algorithms[0]?.runs.length ?? 0) < 2
+  return !repeated(scenario)
     ? 'One repetition says nothing of the spread, so no winner is named; repeat with --seeds 3.'
     : 'The confidence intervals overlap: no algorithm can be called better here.';
+}
+
+function repeated(scenario: ScenarioResult): boolean {
+  return scenario.algorithms.some(({ runs }) => runs.length > 1);
+}
+
+function capital(text: string): string {
+  return `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
 }
 
 function sampleSize(scenario: ScenarioResult): string {
@@ -134,7 +143,8 @@ function dots(scenario: ScenarioResult, metrics: readonly Metric[], caption: str
     .flatMap((metric) => {
       const picture = intervalDots(scenario, metric);
       const { about } = METRIC_INFO[metric];
-      const note = `${about[0]?.toUpperCase()}${about.slice(1)}: mean and 95 % confidence interval. ${caption}.`;
+      const what = repeated(scenario) ? 'mean and 95 % confidence interval' : 'one repetition';
+      const note = `${capital(about)}: ${what}. ${caption}.`;
       return picture === ''
         ? []
         : [`<figure>${picture}<figcaption>${escapeXml(note)}</figcaption></figure>`];

@@ -60,6 +60,22 @@ export function metricInterval(result: AlgorithmResult, metric: Metric): Interva
   return intervalOf(result.runs.map((run) => run.metrics[metric]));
 }
 
+/** The share of requests that are slower. */
+const BEYOND: Partial<Record<Metric, number>> = { p90Ms: 0.1, p99Ms: 0.01, p999Ms: 0.001 };
+/** A percentile that fewer requests of a repetition exceed is a matter of luck. */
+const LEAST_BEYOND = 5;
+
+/** False for a percentile that so few requests do not bear out. */
+export function isTold({ runs }: AlgorithmResult, metric: Metric): boolean {
+  const beyond = BEYOND[metric];
+  return beyond === undefined || runs.every(({ requests }) => requests * beyond >= LEAST_BEYOND);
+}
+
+/** The mean of a figure in a table; a dash where it cannot be told. */
+export function figureOf(result: AlgorithmResult, metric: Metric): string {
+  return isTold(result, metric) ? formatMetric(metric, metricInterval(result, metric).mean) : '–';
+}
+
 /** A figure as people read it, without its unit: three significant digits, percent for shares. */
 export function formatMetric(metric: Metric, value: number): string {
   const { unit } = METRIC_INFO[metric];

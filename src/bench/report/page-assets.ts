@@ -24,14 +24,15 @@ th,td{padding:5px 6px;text-align:right;white-space:nowrap;border-bottom:1px soli
 th:first-child{text-align:left;position:sticky;left:0;background:var(--paper)}
 thead th{white-space:normal;vertical-align:bottom;color:var(--muted);font-weight:600}thead small{font-weight:400}tbody th{font-weight:600}
 tbody tr:hover>*{background:var(--card)}
-.faded{opacity:.15}.series{cursor:default;transition:opacity .12s}.look{max-width:80ch}
+.faded{opacity:.15}.series{cursor:default;transition:opacity .12s}.look{max-width:80ch;margin:0 0 8px}
+.wide,.scroll{background:linear-gradient(90deg,var(--paper) 40%,transparent) 0 0/40px 100% no-repeat local,linear-gradient(-90deg,var(--paper) 40%,transparent) 100% 0/40px 100% no-repeat local,linear-gradient(90deg,var(--grid),transparent) 0 0/12px 100% no-repeat,linear-gradient(-90deg,var(--grid),transparent) 100% 0/12px 100% no-repeat}
 footer{margin-top:44px;border-top:1px solid var(--grid);padding-top:14px;max-width:110ch}
 @media (max-width:640px){body{padding:20px 14px}h1{font-size:23px}.wide svg{min-width:620px}}
 @page{margin:14mm}
 @media print{body{max-width:none;padding:0;font-size:11px}nav{display:none}figure,tr,.row>*,.verdict{break-inside:avoid}h2{break-after:avoid}
 section{margin-top:20px}section+section{break-before:page}h1{font-size:20px}h2{font-size:15px}.question{font-size:12px}
-.scroll,.wide{overflow:visible}table{font-size:7.2px}th,td{padding:2px}figcaption,.provenance,footer,.note{font-size:8.5px}
-.loads{break-inside:auto}.row{grid-template-columns:repeat(auto-fit,minmax(54mm,1fr))}.wide svg{min-width:0}}
+.scroll,.wide{overflow:visible;background:none}table{font-size:7.2px}th,td{padding:2px}figcaption,.provenance,footer,.note{font-size:8.5px}
+.loads{break-inside:auto}.row{grid-template-columns:repeat(auto-fit,minmax(54mm,1fr))}.wide svg{min-width:0;width:calc(var(--width)*.8px)}}
 ${PLOT_STYLE}
 `;
 
@@ -39,12 +40,13 @@ ${PLOT_STYLE}
 export const PAGE_SCRIPT = `
 for (const section of document.querySelectorAll('section')) {
   const marked = section.querySelectorAll('[data-series]');
-  const show = (name) => {
+  const namesOf = (one) => one.dataset.series.split(' ');
+  const show = (names) => {
     for (const other of section.querySelectorAll('g.series'))
-      other.classList.toggle('faded', name !== undefined && other.dataset.series !== name);
+      other.classList.toggle('faded', names !== undefined && !namesOf(other).some((name) => names.includes(name)));
   };
   for (const one of marked) {
-    one.addEventListener('mouseenter', () => show(one.dataset.series));
+    one.addEventListener('mouseenter', () => show(namesOf(one)));
     one.addEventListener('mouseleave', () => show(undefined));
   }
 }

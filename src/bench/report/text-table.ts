@@ -1,5 +1,5 @@
 import { align } from './align.ts';
-import { formatMargin, formatMetric, METRIC_INFO, metricInterval } from './metric-info.ts';
+import { figureOf, formatMargin, isTold, METRIC_INFO, metricInterval } from './metric-info.ts';
 import type { AlgorithmResult, Metric, ScenarioResult } from './result.ts';
 import { verdicts, warnings } from './verdict.ts';
 
@@ -60,9 +60,9 @@ function headerOf(metric: Metric): string {
 }
 
 function cell(algorithm: AlgorithmResult, metric: Metric): string {
-  const interval = metricInterval(algorithm, metric);
-  const text = formatMetric(metric, interval.mean);
-  return metric === 'p99Ms' ? `${text} ${formatMargin(metric, interval)}`.trim() : text;
+  const text = figureOf(algorithm, metric);
+  if (metric !== 'p99Ms' || !isTold(algorithm, metric)) return text;
+  return `${text} ${formatMargin(metric, metricInterval(algorithm, metric))}`.trim();
 }
 
 function wrap(text: string, width: number): string {

@@ -1,6 +1,12 @@
 import { isDisturbed } from '../live/slip.ts';
 import { type Interval, separate } from '../stats/interval.ts';
-import { formatMetric, formatQuantity, METRIC_INFO, metricInterval } from './metric-info.ts';
+import {
+  formatMetric,
+  formatQuantity,
+  isTold,
+  METRIC_INFO,
+  metricInterval,
+} from './metric-info.ts';
 import type { AlgorithmResult, Metric, RunResult, ScenarioResult } from './result.ts';
 
 interface Ranked {
@@ -51,6 +57,7 @@ export function wasDisturbed({ slip }: RunResult): boolean {
 }
 
 function verdictOn(metric: Metric, algorithms: readonly AlgorithmResult[]): string | undefined {
+  if (!algorithms.every((algorithm) => isTold(algorithm, metric))) return undefined;
   const ranked = rank(metric, algorithms);
   const [best] = ranked;
   if (best === undefined) return undefined;

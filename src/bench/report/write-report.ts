@@ -5,7 +5,7 @@ import { htmlReport } from './html.ts';
 import { toJson } from './json.ts';
 import { intervalDots } from './plots/interval-dots.ts';
 import { latencyCurves } from './plots/latency-curves.ts';
-import { overviewHeatmap } from './plots/overview-heatmap.ts';
+import { overviews } from './overviews.ts';
 import { standaloneSvg } from './plots/svg.ts';
 import type { BenchResult } from './result.ts';
 import { textReport } from './text-table.ts';
@@ -26,8 +26,7 @@ export function reportFiles(result: BenchResult): ReadonlyMap<string, string> {
     addPicture(`${prefix}-latency`, latencyCurves(scenario));
     addPicture(`${prefix}-p99`, intervalDots(scenario, 'p99Ms'));
   }
-  if (result.scenarios.length > 1)
-    addPicture('overview-p99', overviewHeatmap(result.scenarios, 'p99Ms'));
+  for (const { name, svg } of overviews(result.scenarios)) addPicture(`overview-${name}`, svg);
   return files;
 }
 

@@ -66,7 +66,7 @@ async function runOnce(
   await using proxy = await contender.start({ plan, seed });
   const { scenario } = plan;
   const recorder = new Recorder({
-    backends: plan.backends.length,
+    weights: plan.backends.map(({ weight }) => weight),
     sources: scenario.sources.addresses,
     warmUpMs: scenario.warmUpMs,
     durationMs: scenario.durationMs,

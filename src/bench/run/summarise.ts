@@ -12,11 +12,17 @@ import { fairness } from '../stats/fairness.ts';
 import { LatencyRecorder } from '../stats/latency-recorder.ts';
 import { FAILURES, type Recorder } from '../stats/recorder.ts';
 
-/** Percentiles of the curve: denser towards the tail, as HdrHistogram plots are. */
-const CURVE = [
-  0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 97, 98, 99, 99.5, 99.8, 99.9, 99.95,
-  99.99, 100,
-] as const;
+/** Percentiles of the curve: every fifth up to 90, then eight to each further nine, as far as 99.99. */
+const CURVE: readonly number[] = [
+  ...Array.from({ length: 18 }, (_, step) => step * 5),
+  ...Array.from({ length: 25 }, (_, step) => percentileAt(1 + step / 8)),
+  100,
+];
+
+/** 90 at one nine, 99.9 at three. */
+function percentileAt(nines: number): number {
+  return Number((100 - 100 * 10 ** -nines).toFixed(4));
+}
 
 /** Timelines of more backends than this are no picture any more, and large. */
 const MAX_TIMELINE_BACKENDS = 60;

@@ -9,12 +9,12 @@ import type { Scenario } from './scenario.ts';
 const FOLDER = fileURLToPath(new URL('../../../bench/scenarios/', import.meta.url));
 const SUFFIX = '.yaml';
 
-/** Names of the scenarios that come with podwire, sorted. */
+/** Names of the scenarios that come with podwire, sorted as people count. */
 export function shippedScenarioNames(): string[] {
   return readdirSync(FOLDER)
     .filter((file) => file.endsWith(SUFFIX))
     .map((file) => file.slice(0, -SUFFIX.length))
-    .toSorted();
+    .toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
 /**

@@ -58,7 +58,7 @@ class Simulation {
     this.#scenario = scenario;
     this.#endAt = scenario.durationMs;
     this.#recorder = new Recorder({
-      backends: plan.backends.length,
+      weights: plan.backends.map(({ weight }) => weight),
       sources: scenario.sources.addresses,
       warmUpMs: scenario.warmUpMs,
       durationMs: scenario.durationMs,

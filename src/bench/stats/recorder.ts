@@ -18,7 +18,8 @@ export interface Timeline {
 }
 
 export interface RecorderOptions {
-  readonly backends: number;
+  /** By backend; what it is to have of connections is in proportion. */
+  readonly weights: readonly number[];
   readonly sources: number;
   readonly warmUpMs: number;
   readonly durationMs: number;
@@ -52,6 +53,7 @@ export class Recorder {
   moved = 0;
   readonly #warmUpMs: number;
   readonly #durationMs: number;
+  readonly #weights: readonly number[];
   readonly #lastBackend: Int32Array;
   readonly #lastEpoch: Int32Array;
   #epoch = 0;
@@ -61,7 +63,9 @@ export class Recorder {
   #spreadCount = 0;
 
   constructor(options: RecorderOptions) {
-    const { backends, sources } = options;
+    const { weights, sources } = options;
+    const backends = weights.length;
+    this.#weights = weights;
     this.#warmUpMs = options.warmUpMs;
     this.#durationMs = options.durationMs;
     this.connections = new Uint32Array(backends);
@@ -84,7 +88,10 @@ export class Recorder {
       : Infinity;
   }
 
-  /** Mean over the samples of the measured window of (most open connections / mean), among the alive. */
+  /**
+   * Mean over the samples of the measured window of (most open connections / mean), each divided by its weight
+   * first, among the alive that have one.
+   */
   get connectionSpread(): number {
     return this.#spreadCount === 0 ? 1 : this.#spreadSum / this.#spreadCount;
   }
@@ -146,17 +153,18 @@ export class Recorder {
     const row = this.#sample * this.openConnections.length;
     let most = 0;
     let total = 0;
-    let alive = 0;
+    let weights = 0;
     for (const [backend, open] of this.openConnections.entries()) {
       this.timeline.open[row + backend] = open;
-      if (!isAlive(backend)) continue;
-      alive += 1;
+      const weight = this.#weights[backend] ?? 0;
+      if (weight === 0 || !isAlive(backend)) continue;
+      weights += weight;
       total += open;
-      if (open > most) most = open;
+      if (open / weight > most) most = open / weight;
     }
     this.#sample += 1;
     if (total === 0 || this.#sample * this.timeline.intervalMs <= this.#warmUpMs) return;
-    this.#spreadSum += (most * alive) / total;
+    this.#spreadSum += (most * weights) / total;
     this.#spreadCount += 1;
   }
 

@@ -2,12 +2,13 @@ import type { Algorithm, Balancer, EligibleBackend } from '../balancer.ts';
 
 /**
  * The backend with the fewest requests waiting or served, seen over all nodes, without delay: what no real
- * proxy can know. Ties go round, so that an idle cluster is used evenly. A bound to compare with.
+ * proxy can know. Ties go round, so that an idle cluster is used evenly. The best there is where pods are alike and
+ * service times exponential (Winston, J. Appl. Prob. 14, 1977); it knows nothing of weights or slow pods.
  */
 export const joinShortestQueueAlgorithm: Algorithm = {
   name: 'jsq',
   family: 'reference',
-  summary: 'shortest queue with global knowledge: the bound no real proxy reaches',
+  summary: 'shortest queue with global knowledge: the bound where pods are alike',
   watchesRequests: true,
   create({ globalInSystem }): Balancer {
     let eligible: readonly EligibleBackend[] = [];

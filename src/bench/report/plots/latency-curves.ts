@@ -1,4 +1,5 @@
-import type { ScenarioResult } from '../result.ts';
+import { formatQuantity } from '../metric-info.ts';
+import type { AlgorithmResult, PercentilePoint, ScenarioResult } from '../result.ts';
 import { logScale, type Scale } from './scale.ts';
 import { spreadLabels } from './spread-labels.ts';
 import {
@@ -9,59 +10,99 @@ import {
   seriesClass,
   svgDocument,
   textElement,
+  widthOf,
 } from './svg.ts';
 
-const WIDTH = 860;
 const HEIGHT = 380;
 const LEFT = 58;
-const RIGHT = WIDTH - 160;
+const RIGHT = 700;
+const LABELS = RIGHT + 41;
+const LEAST_WIDTH = 860;
 const TOP = 12;
 const BOTTOM = HEIGHT - 42;
 const LABEL_SPACING = 14;
 
 /** Marks of the percentile axis, which is drawn over the share of slower requests, logarithmically. */
 const PERCENTILES = [0, 50, 90, 99, 99.9, 99.99] as const;
+/** A percentile of which fewer requests than this are slower is a matter of luck: it is not drawn. */
+const LEAST_BEYOND = 10;
+const MOST_NINES = 4;
+
+/** One line of the picture: algorithms whose curves are the same to the last point share one. */
+interface Curve {
+  readonly names: readonly string[];
+  /** Its colour: the place of its first algorithm in the report. */
+  readonly index: number;
+  readonly points: readonly PercentilePoint[];
+}
 
 /** Latency over percentile, one line an algorithm: the HdrHistogram plot, with a logarithmic time axis. */
 export function latencyCurves(result: ScenarioResult): string {
-  const times = result.algorithms.flatMap(({ latency }) => latency.map(({ ms }) => ms));
+  const curves = curvesOf(result.algorithms);
+  const times = curves.flatMap(({ points }) => points.map(({ ms }) => ms));
   if (times.length === 0) return '';
   // Below the tenth percentile of the fastest there is nothing to see but the clock.
-  const low = Math.max(0.01, Math.min(...result.algorithms.map((one) => msAt(one.latency, 10))));
+  const low = Math.max(0.01, Math.min(...curves.map(({ points }) => msAt(points, 10))));
   const y = logScale(low, Math.max(...times, low * 2), BOTTOM, TOP);
+  const x = xScale(Math.max(...curves.map(({ points }) => points.at(-1)?.percentile ?? 0)));
   const title = `Latency in milliseconds over percentile, ${result.scenario.name}`;
-  return svgDocument(WIDTH, HEIGHT, title, [axes(y), ...lines(result, y)].join(''));
+  const width = Math.max(LEAST_WIDTH, LABELS + widthOf(curves.map(({ names }) => labelOf(names))));
+  return svgDocument(width, HEIGHT, title, [axes(x, y), ...lines(curves, x, y, low)].join(''));
 }
 
-function msAt(
-  latency: ScenarioResult['algorithms'][number]['latency'],
-  percentile: number,
-): number {
-  return latency.find((point) => point.percentile >= percentile)?.ms ?? Infinity;
+function curvesOf(algorithms: readonly AlgorithmResult[]): Curve[] {
+  const curves = new Map<string, Curve>();
+  for (const [index, algorithm] of algorithms.entries()) {
+    const points = told(algorithm);
+    const key = points.map(({ ms }) => ms).join(' ');
+    const same = curves.get(key);
+    if (points.length > 0)
+      curves.set(key, {
+        names: [...(same?.names ?? []), algorithm.name],
+        index: same?.index ?? index,
+        points,
+      });
+  }
+  return [...curves.values()];
 }
 
-/** 0 at the left, 99.99 at the right; what is beyond is drawn at the edge. */
-function xOf(percentile: number): number {
-  const share = Math.max(1 - percentile / 100, 1e-4);
-  return LEFT + (-Math.log10(share) / 4) * (RIGHT - LEFT);
+/** The points that enough requests bear out. */
+function told({ latency, runs }: AlgorithmResult): PercentilePoint[] {
+  const requests = runs.reduce((sum, run) => sum + run.requests, 0);
+  return latency.filter(
+    ({ percentile }) =>
+      percentile <= 90 || (percentile < 100 && requests * (1 - percentile / 100) >= LEAST_BEYOND),
+  );
 }
 
-function axes(y: Scale): string {
+function msAt(points: readonly PercentilePoint[], percentile: number): number {
+  return points.find((point) => point.percentile >= percentile)?.ms ?? Infinity;
+}
+
+/** From 0 at the left to the last percentile drawn at the right, by the logarithm of what is slower. */
+function xScale(last: number): (percentile: number) => number {
+  const nines = (percentile: number): number =>
+    Math.min(MOST_NINES, -Math.log10(Math.max(1 - percentile / 100, 1e-9)));
+  const span = Math.max(1, nines(last));
+  return (percentile) => LEFT + (nines(percentile) / span) * (RIGHT - LEFT);
+}
+
+function axes(x: (percentile: number) => number, y: Scale): string {
   const horizontal = y.ticks.map(
     ({ value, label }) =>
       element('line', { class: 'grid', x1: LEFT, x2: RIGHT, y1: y.at(value), y2: y.at(value) }) +
       textElement(LEFT - 6, y.at(value) + 4, label, { 'text-anchor': 'end', class: 'muted' }),
   );
-  const vertical = PERCENTILES.map(
+  const vertical = PERCENTILES.filter((percentile) => x(percentile) <= RIGHT + 0.5).map(
     (percentile) =>
       element('line', {
         class: 'grid',
-        x1: xOf(percentile),
-        x2: xOf(percentile),
+        x1: x(percentile),
+        x2: x(percentile),
         y1: TOP,
         y2: BOTTOM,
       }) +
-      textElement(xOf(percentile), BOTTOM + 16, percentile === 0 ? '0' : `p${percentile}`, {
+      textElement(x(percentile), BOTTOM + 16, percentile === 0 ? '0' : `p${percentile}`, {
         'text-anchor': 'middle',
         class: 'muted',
       }),
@@ -78,43 +119,56 @@ function axes(y: Scale): string {
   return [...horizontal, ...vertical, ...labels].join('');
 }
 
-function lines(result: ScenarioResult, y: Scale): string[] {
-  const drawn = result.algorithms.filter(({ latency }) => latency.length > 0);
-  const ends = drawn.map(({ latency }) => y.at(msAt(latency, 99.99)));
+function lines(
+  curves: readonly Curve[],
+  x: (percentile: number) => number,
+  y: Scale,
+  low: number,
+): string[] {
+  const ends = curves.map(({ points }) => y.at(points.at(-1)?.ms ?? 0));
   const labels = spreadLabels(
     ends.map((end) => end + 4),
     LABEL_SPACING,
     TOP + 8,
     BOTTOM,
   );
-  return drawn.map(({ name, latency }, index) => {
-    const points = latency
-      .filter(({ percentile }) => percentile < 100)
-      .map(
-        ({ percentile, ms }) => `${round(xOf(percentile))},${round(Math.min(y.at(ms), BOTTOM))}`,
-      );
-    const colour = seriesClass(index);
-    const tip = element(
-      'title',
-      {},
-      escapeXml(`${name}: p50 ${msAt(latency, 50)} ms, p99 ${msAt(latency, 99)} ms`),
-    );
-    const label = labels[index] ?? 0;
+  return curves.map(({ names, index, points }, at) => {
+    const end = points.at(-1);
+    const place = points
+      .filter(({ ms }) => ms >= low)
+      .map(({ percentile, ms }) => `${round(x(percentile))},${round(y.at(ms))}`);
+    const label = labels[at] ?? 0;
     const content = [
-      element('polyline', { class: `line ${colour}`, points: points.join(' ') }, tip),
+      element(
+        'polyline',
+        { class: `line ${seriesClass(index)}`, points: place.join(' ') },
+        element('title', {}, escapeXml(tipOf(names, points))),
+      ),
       element('polyline', {
         class: `line leader s${index % SERIES_COLOURS}`,
-        points: `${RIGHT},${round(ends[index] ?? 0)} ${RIGHT + 14},${round(label - 4)}`,
+        points: `${round(x(end?.percentile ?? 0))},${round(ends[at] ?? 0)} ${RIGHT + 14},${round(label - 4)}`,
       }),
       element('line', {
-        class: `line ${colour}`,
+        class: `line ${seriesClass(index)}`,
         x1: RIGHT + 14,
         x2: RIGHT + 36,
         y1: label - 4,
         y2: label - 4,
       }),
-      textElement(RIGHT + 41, label, name),
+      textElement(LABELS, label, labelOf(names)),
     ];
-    return element('g', { class: 'series', 'data-series': name }, content.join(''));
+    return element('g', { class: 'series', 'data-series': names.join(' ') }, content.join(''));
   });
+}
+
+function labelOf(names: readonly string[]): string {
+  return names.join(', ');
+}
+
+function tipOf(names: readonly string[], points: readonly PercentilePoint[]): string {
+  const at = (percentile: number): string => {
+    const ms = msAt(points, percentile);
+    return Number.isFinite(ms) ? `, p${percentile} ${formatQuantity(ms)} ms` : '';
+  };
+  return `${labelOf(names)}${at(50)}${at(90)}${at(99)}`;
 }

@@ -1,10 +1,10 @@
-import type { AlgorithmResult, BackendResult, ScenarioResult } from '../result.ts';
+import type { AlgorithmResult, ScenarioResult } from '../result.ts';
 import { linearScale } from './scale.ts';
-import { element, round, svgDocument, textElement } from './svg.ts';
+import { element, round, shortened, svgDocument, textElement, widthOf } from './svg.ts';
 
-const WIDTH = 420;
-const LEFT = 70;
+const WIDTH = 330;
 const RIGHT = WIDTH - 8;
+const LEAST_LEFT = 46;
 const TOP = 26;
 const COLUMNS = 60;
 const SHADES = 16;
@@ -22,12 +22,14 @@ export function loadHeatmap(
   const rowHeight = Math.min(MAX_ROW, MAX_BODY / rows.length);
   const bottom = TOP + rows.length * rowHeight;
   const seconds = ((algorithm.timeline?.intervalMs ?? 0) * (rows[0]?.length ?? 0)) / 1000;
-  const x = linearScale(0, seconds, LEFT, RIGHT, 5);
-  const names = rowLabels(algorithm.backends, rowHeight);
+  const pods = algorithm.backends.map(({ name }) => shortened(name));
+  const left = Math.max(LEAST_LEFT, widthOf(pods) + 8);
+  const x = linearScale(0, seconds, left, RIGHT, 5);
+  const names = rowLabels(pods, rowHeight, left);
   const ticks = x.ticks.map(({ value, label }) =>
     textElement(x.at(value), bottom + 14, label, { 'text-anchor': 'middle', class: 'muted' }),
   );
-  const axis = textElement((LEFT + RIGHT) / 2, bottom + 28, 'time (s)', {
+  const axis = textElement((left + RIGHT) / 2, bottom + 28, 'time (s)', {
     'text-anchor': 'middle',
   });
   const heading = textElement(2, 12, algorithm.name, { class: 'strong' }) + legend(most);
@@ -36,7 +38,7 @@ export function loadHeatmap(
     WIDTH,
     bottom + 34,
     title,
-    [heading, ...names, ...cells(rows, rowHeight, most), ...ticks, axis].join(''),
+    [heading, ...names, ...cells(rows, rowHeight, most, left), ...ticks, axis].join(''),
   );
 }
 
@@ -50,7 +52,8 @@ export function mostOpenConnections(result: ScenarioResult): number {
 function legend(most: number): string {
   const steps = 5;
   const width = 12;
-  const from = RIGHT - 206;
+  const label = `${Math.round(most).toLocaleString('en-US')} connections`;
+  const from = RIGHT - widthOf([label]) - 24 - steps * width;
   const boxes = Array.from({ length: steps }, (_, step) =>
     element('rect', {
       class: 'f0',
@@ -64,23 +67,26 @@ function legend(most: number): string {
   return [
     textElement(from + 12, 12, '0', { 'text-anchor': 'end', class: 'muted' }),
     ...boxes,
-    textElement(from + 24 + steps * width, 12, `${Math.round(most)} open connections`, {
-      class: 'muted',
-    }),
+    textElement(from + 24 + steps * width, 12, label, { class: 'muted' }),
   ].join('');
 }
 
 /** One path for each shade, with a box for each run of cells of that shade. */
-function cells(rows: readonly (readonly number[])[], rowHeight: number, most: number): string[] {
+function cells(
+  rows: readonly (readonly number[])[],
+  rowHeight: number,
+  most: number,
+  left: number,
+): string[] {
   const boxes = new Map<number, string[]>();
-  const width = (RIGHT - LEFT) / COLUMNS;
+  const width = (RIGHT - left) / COLUMNS;
   for (const [index, row] of rows.entries()) {
     const shades = binned(row).map((open) => (open === 0 ? 0 : shadeOf(open / most)));
     for (let from = 0, to = 0; from < shades.length; from = to) {
       const shade = shades[from] ?? 0;
       while (to < shades.length && shades[to] === shade) to += 1;
       if (shade === 0) continue;
-      const corner = `M${round(LEFT + from * width)} ${round(TOP + index * rowHeight)}`;
+      const corner = `M${round(left + from * width)} ${round(TOP + index * rowHeight)}`;
       const across = round((to - from) * width);
       const box = `${corner}h${across}v${round(rowHeight - 0.6)}h-${across}z`;
       boxes.set(shade, [...(boxes.get(shade) ?? []), box]);
@@ -108,12 +114,12 @@ function binned(row: readonly number[]): number[] {
   });
 }
 
-function rowLabels(backends: readonly BackendResult[], rowHeight: number): string[] {
+function rowLabels(names: readonly string[], rowHeight: number, left: number): string[] {
   const every = Math.ceil(11 / rowHeight);
-  return backends.flatMap(({ name }, index) =>
+  return names.flatMap((name, index) =>
     index % every === 0
       ? [
-          textElement(LEFT - 6, TOP + index * rowHeight + rowHeight / 2 + 4, name, {
+          textElement(left - 6, TOP + index * rowHeight + rowHeight / 2 + 4, name, {
             'text-anchor': 'end',
             class: 'muted',
           }),

@@ -7,6 +7,8 @@ export interface Scale {
 }
 
 const TICK_STEPS = [1, 2, 5] as const;
+/** So many pixels a decade takes to be divided. */
+const LEAST_DECADE = 60;
 
 /** Decades with 1, 2 and 5 while there is room for them. */
 export function logScale(low: number, high: number, from: number, to: number): Scale {
@@ -14,7 +16,7 @@ export function logScale(low: number, high: number, from: number, to: number): S
   const span = Math.max(Math.log10(high) - bottom, 1e-9);
   const at = (value: number): number =>
     from + ((Math.log10(Math.max(value, low)) - bottom) / span) * (to - from);
-  const steps = span > 2.5 ? [1] : TICK_STEPS;
+  const steps = Math.abs(to - from) / span < LEAST_DECADE ? [1] : TICK_STEPS;
   const ticks = [];
   for (let exponent = Math.floor(bottom); exponent <= Math.ceil(Math.log10(high)); exponent += 1)
     for (const step of steps) {

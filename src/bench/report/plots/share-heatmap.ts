@@ -1,13 +1,11 @@
 import type { AlgorithmResult, BackendResult, ScenarioResult } from '../result.ts';
-import { element, escapeXml, svgDocument, textElement } from './svg.ts';
+import { element, escapeXml, shortened, svgDocument, textElement } from './svg.ts';
+import { SLANT, slantedRoom } from './slanted-room.ts';
 
 const LEFT = 150;
 const ROW = 24;
-const TOP = 84;
 const CELL = 46;
 const LEGEND = 34;
-/** Room for the last column's slanted name. */
-const LABEL_OVERHANG = 50;
 /** More pods than this are no table any more. */
 const MAX_PODS = 24;
 /** This many times the expected share, or its inverse, is the full colour. */
@@ -20,15 +18,19 @@ const FULL_RATIO = 3;
 export function shareHeatmap(result: ScenarioResult): string {
   const pods = result.algorithms[0]?.backends ?? [];
   if (pods.length < 2 || pods.length > MAX_PODS) return '';
-  const width = LEFT + pods.length * CELL + LABEL_OVERHANG;
-  const bottom = TOP + result.algorithms.length * ROW;
-  const columns = pods.map(({ name }, index) =>
+  const names = pods.map(({ name }) => shortened(name));
+  const slanted = slantedRoom(names);
+  const top = 22 + slanted.height;
+  // The legend is wider than a few pods.
+  const width = LEFT + Math.max(pods.length, 5) * CELL + slanted.overhang;
+  const bottom = top + result.algorithms.length * ROW;
+  const columns = names.map((name, index) =>
     textElement(0, 0, name, {
-      transform: `translate(${LEFT + index * CELL + CELL / 2 - 4} ${TOP - 8}) rotate(-40)`,
+      transform: `translate(${LEFT + index * CELL + CELL / 2 - 4} ${top - 8}) rotate(-${SLANT})`,
       class: 'muted',
     }),
   );
-  const rows = result.algorithms.map((algorithm, index) => rowOf(algorithm, TOP + index * ROW));
+  const rows = result.algorithms.map((algorithm, index) => rowOf(algorithm, top + index * ROW));
   const heading = textElement(2, 12, 'requests by pod (%)', { class: 'strong' });
   const title = `Share of requests in percent by algorithm and pod, ${result.scenario.name}`;
   return svgDocument(

@@ -34,6 +34,20 @@ export function round(value: number): string {
   return String(Math.round(value * 10) / 10);
 }
 
+/** About how wide a text is, for what is laid out around it: system fonts differ by a tenth. */
+export function widthOf(texts: readonly string[]): number {
+  return 6.3 * Math.max(0, ...texts.map((text) => text.length));
+}
+
+const MOST_LETTERS = 26;
+
+/** A name that leaves room for what it names; the end tells pods apart. */
+export function shortened(name: string): string {
+  return name.length <= MOST_LETTERS
+    ? name
+    : `${name.slice(0, 14)}…${name.slice(-(MOST_LETTERS - 15))}`;
+}
+
 /** Pictures are drawn small and shown larger, so that their texts have the size of a page's. */
 const SHOWN_SCALE = 1.25;
 
@@ -46,6 +60,8 @@ export function svgDocument(width: number, height: number, title: string, conten
       width: width * SHOWN_SCALE,
       height: height * SHOWN_SCALE,
       viewBox: `0 0 ${round(width)} ${round(height)}`,
+      // Paper has its own scale: see page-assets.ts.
+      style: `--width:${round(width)}`,
       role: 'img',
       'aria-label': title,
     },
@@ -71,7 +87,8 @@ export const LIGHT_SERIES: string = SERIES.map((colour, index) => `--s${index}:$
 );
 
 /**
- * Colours as classes, so that a page can give them two themes. Past the last series, lines repeat dashed.
+ * Colours as classes, so that a page can give them two themes. Past the last series, lines repeat dashed, then
+ * dotted.
  */
 export const PLOT_STYLE: string = [
   'text{font:11px system-ui,sans-serif;fill:var(--ink,#222)}',
@@ -81,6 +98,7 @@ export const PLOT_STYLE: string = [
   '.line{fill:none;stroke-width:2;stroke-linejoin:round}',
   '.strong{font-weight:600}',
   '.dashed{stroke-dasharray:6 3}',
+  '.dotted{stroke-dasharray:1.5 3}',
   '.leader{stroke-width:1;stroke-opacity:.55}',
   ...SERIES.flatMap((colour, index) => [
     `.s${index}{stroke:var(--s${index},${colour})}`,
@@ -97,9 +115,12 @@ export const DARK_COLOURS: string = [
   '--s4:#e0b33a;--s5:#8fd0f7;--s6:#b79af0;--s7:#a5a5a5',
 ].join('');
 
+/** Of the first so many series, of as many more, and of the rest. */
+const STROKES = ['', ' dashed', ' dotted'] as const;
+
 /** Class names of the n-th series. */
 export function seriesClass(index: number): string {
-  return `s${index % SERIES_COLOURS}${index >= SERIES_COLOURS ? ' dashed' : ''}`;
+  return `s${index % SERIES_COLOURS}${STROKES[Math.floor(index / SERIES_COLOURS)] ?? ' dotted'}`;
 }
 
 const STANDALONE_STYLE = `:root{color-scheme:light dark}${PLOT_STYLE}@media (prefers-color-scheme:dark){:root{${DARK_COLOURS}}}`;
