@@ -12,6 +12,7 @@ export type LabelRequirement =
 /** All must hold; none at all matches everything. */
 export type LabelRequirements = readonly LabelRequirement[];
 
+/** Whether labels meet every requirement. */
 export function matchesLabels(requirements: LabelRequirements, labels: Labels = {}): boolean {
   return requirements.every((requirement) => {
     const value = Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined;
@@ -41,6 +42,7 @@ export function selectorRequirements(
   ];
 }
 
+/** {@link selectorRequirements} and {@link matchesLabels} in one: an absent selector matches nothing. */
 export function matchesSelector(selector: LabelSelector | undefined, labels?: Labels): boolean {
   const requirements = selectorRequirements(selector);
   return requirements !== undefined && matchesLabels(requirements, labels);
@@ -180,6 +182,19 @@ function validateExpression(
   field: string,
   errors: FieldErrors,
 ): void {
+  validateOperator(operator, values, field, errors);
+  errors.invalidAll(`${field}.key`, key, isQualifiedName(key));
+  for (const [index, value] of values.entries())
+    errors.invalidAll(`${field}.values[${index}]`, value, isLabelValue(value));
+}
+
+/** Whether the operator is one that sets have, with as many values as it takes. */
+export function validateOperator(
+  operator: string,
+  values: readonly string[],
+  field: string,
+  errors: FieldErrors,
+): void {
   switch (operator) {
     case 'In':
     case 'NotIn':
@@ -197,7 +212,4 @@ function validateExpression(
     default:
       errors.invalid(`${field}.operator`, operator, 'not a valid selector operator');
   }
-  errors.invalidAll(`${field}.key`, key, isQualifiedName(key));
-  for (const [index, value] of values.entries())
-    errors.invalidAll(`${field}.values[${index}]`, value, isLabelValue(value));
 }

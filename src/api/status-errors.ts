@@ -18,6 +18,7 @@ interface StatusOptions {
   readonly details?: Status['details'];
 }
 
+/** Any Status; the functions below have the wording of k8s.io/apimachinery/pkg/api/errors. */
 export function apiError(
   code: number,
   reason: string,
@@ -36,6 +37,7 @@ export function apiError(
   });
 }
 
+/** `deployments.apps`, or `pods` where there is no group. */
 export function qualified({ group, resource }: GroupResource): string {
   return group === '' ? resource : `${resource}.${group}`;
 }
@@ -48,12 +50,14 @@ function resourceDetails(target: GroupResource, name: string): Status['details']
   };
 }
 
+/** 404. */
 export function notFound(target: GroupResource, name: string): ApiError {
   return apiError(404, 'NotFound', `${qualified(target)} "${name}" not found`, {
     details: resourceDetails(target, name),
   });
 }
 
+/** 409: a create of what is there. */
 export function alreadyExists(target: GroupResource, name: string): ApiError {
   return apiError(409, 'AlreadyExists', `${qualified(target)} "${name}" already exists`, {
     details: resourceDetails(target, name),
@@ -63,6 +67,7 @@ export function alreadyExists(target: GroupResource, name: string): ApiError {
 export const STALE_OBJECT =
   'the object has been modified; please apply your changes to the latest version and try again';
 
+/** 409: a write of what has changed meanwhile, or whose preconditions do not hold. */
 export function conflict(target: GroupResource, name: string, why: string): ApiError {
   return apiError(
     409,
@@ -72,6 +77,7 @@ export function conflict(target: GroupResource, name: string, why: string): ApiE
   );
 }
 
+/** 422: what validation says, each error with its field as a cause. */
 export function invalid(kind: GroupKind, name: string, errors: readonly FieldError[]): ApiError {
   const label = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
   return apiError(422, 'Invalid', `${label} "${name}" is invalid: ${formatFieldErrors(errors)}`, {
@@ -84,6 +90,7 @@ export function invalid(kind: GroupKind, name: string, errors: readonly FieldErr
   });
 }
 
+/** 403: an admission refuses. */
 export function forbidden(
   target: GroupResource,
   name: string,
@@ -98,6 +105,7 @@ export function forbidden(
   });
 }
 
+/** 400: the request itself cannot be read. */
 export function badRequest(message: string): ApiError {
   return apiError(400, 'BadRequest', message);
 }
@@ -107,6 +115,7 @@ export function expired(message: string): ApiError {
   return apiError(410, 'Expired', message);
 }
 
+/** For callers that go on after a certain refusal: `isApiError(error, 'NotFound')`. */
 export function isApiError(error: unknown, reason: string): error is ApiError {
   return error instanceof ApiError && error.reason === reason;
 }

@@ -33,10 +33,12 @@ export function parseIpv4(text: string): number | undefined {
   return value;
 }
 
+/** Dotted decimal of the low 32 bits. */
 export function formatIpv4(value: number): string {
   return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 }
 
+/** An address of either family; undefined for anything else, also for zones (`%eth0`) and leading zeros. */
 export function parseIp(text: string): IpAddress | undefined {
   const ipv4 = parseIpv4(text);
   if (ipv4 !== undefined) return { family: 'IPv4', value: ipv4 };
@@ -80,11 +82,13 @@ export function cidrOf(ip: IpAddress, prefixLength: number): Cidr {
   return { family: 'IPv6', base: (ip.value >> hostBits) << hostBits, prefixLength };
 }
 
+/** `a.b.c.d/len`, or RFC 5952 with `/len`. */
 export function formatCidr(cidr: Cidr): string {
   const base = cidr.family === 'IPv4' ? formatIpv4(cidr.base) : formatIpv6(cidr.base);
   return `${base}/${cidr.prefixLength}`;
 }
 
+/** False also where the families differ. */
 export function cidrContains(cidr: Cidr, ip: IpAddress): boolean {
   return cidr.family === ip.family && cidrOf(ip, cidr.prefixLength).base === cidr.base;
 }
@@ -97,6 +101,7 @@ export function cidrEncloses(outer: Cidr, inner: Cidr): boolean {
   );
 }
 
+/** True when some address is in both; never for different families. */
 export function cidrsOverlap(a: Cidr, b: Cidr): boolean {
   return cidrEncloses(a, b) || cidrEncloses(b, a);
 }

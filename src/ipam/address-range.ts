@@ -43,18 +43,21 @@ export class AddressRange {
   }
 }
 
+/** The address `count` further on; nobody checks that there is one. */
 export function addressPlus(address: IpAddress, count: number): IpAddress {
   return address.family === 'IPv4'
     ? { family: 'IPv4', value: address.value + count }
     : { family: 'IPv6', value: address.value + BigInt(count) };
 }
 
+/** The network address. */
 export function firstAddress(cidr: Cidr): IpAddress {
   return cidr.family === 'IPv4'
     ? { family: 'IPv4', value: cidr.base }
     : { family: 'IPv6', value: cidr.base };
 }
 
+/** The broadcast address, in IPv4. */
 export function lastAddress(cidr: Cidr): IpAddress {
   return cidr.family === 'IPv4'
     ? { family: 'IPv4', value: cidr.base + 2 ** (32 - cidr.prefixLength) - 1 }

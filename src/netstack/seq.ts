@@ -5,18 +5,22 @@ export function seqDiff(a: number, b: number): number {
   return (a - b) | 0;
 }
 
+/** The number `bytes` after `seq`. */
 export function seqAdd(seq: number, bytes: number): number {
   return (seq + bytes) >>> 0;
 }
 
+/** Whether `a` comes before `b`; false for the same. */
 export function seqBefore(a: number, b: number): boolean {
   return ((a - b) | 0) < 0;
 }
 
+/** The later of two. */
 export function seqMax(a: number, b: number): number {
   return ((a - b) | 0) < 0 ? b : a;
 }
 
+/** The earlier of two. */
 export function seqMin(a: number, b: number): number {
   return ((a - b) | 0) < 0 ? a : b;
 }

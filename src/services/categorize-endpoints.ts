@@ -29,6 +29,7 @@ export interface EndpointCategories {
 
 const NO_ENDPOINTS: readonly Endpoint[] = [];
 
+/** What pkg/proxy/topology.go calls CategorizeEndpoints: the usable endpoints by traffic policy, for one node. */
 export function categorizeEndpoints(
   endpoints: readonly Endpoint[],
   info: Pick<ServicePortInfo, 'usesClusterEndpoints' | 'usesLocalEndpoints'>,
@@ -59,6 +60,7 @@ export function categorizeEndpoints(
   };
 }
 
+/** An endpoint without a node is nobody's. */
 export function isLocal(endpoint: Endpoint, node: NodeTopology): boolean {
   return endpoint.nodeName !== '' && endpoint.nodeName === node.nodeName;
 }

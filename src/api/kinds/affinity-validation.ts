@@ -1,5 +1,5 @@
 import type { FieldErrors } from '../field-errors.ts';
-import { validateLabelSelector } from '../label-selector.ts';
+import { validateLabelSelector, validateOperator } from '../label-selector.ts';
 import { isDnsLabel, isQualifiedName } from '../names.ts';
 import type {
   Affinity,
@@ -41,31 +41,13 @@ function validateRequirement(
   field: string,
   errors: FieldErrors,
 ): void {
-  switch (operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0)
-        errors.required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0)
-        errors.forbidden(
-          `${field}.values`,
-          "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-        );
-      break;
-    case 'Gt':
-    case 'Lt':
-      if (values.length !== 1)
-        errors.required(
-          `${field}.values`,
-          "must be specified single value when `operator` is 'Lt' or 'Gt'",
-        );
-      break;
-    default:
-      errors.invalid(`${field}.operator`, operator ?? '', 'not a valid selector operator');
-  }
+  if (operator !== 'Gt' && operator !== 'Lt')
+    validateOperator(operator ?? '', values, field, errors);
+  else if (values.length !== 1)
+    errors.required(
+      `${field}.values`,
+      "must be specified single value when `operator` is 'Lt' or 'Gt'",
+    );
   errors.invalidAll(`${field}.key`, key ?? '', isQualifiedName(key ?? ''));
 }
 

@@ -7,6 +7,7 @@ const BETA = 0.7;
 /** §4.3: the Reno-friendly increase that makes up for the gentler decrease. */
 const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
 
+/** CUBIC with the Reno-friendly region. One a connection, driven by its acknowledgements and losses. */
 export class Cubic implements CongestionControl {
   readonly name = 'cubic';
   windowBytes: number;

@@ -10,6 +10,7 @@ export interface RtoLimits {
 /** Windowed minimum, RFC 8985 §6.2: a minimum older than this gives way to the next sample. */
 const MIN_RTT_WINDOW_MS = 300_000;
 
+/** Round trip times of one connection, and the retransmission timeout that follows from them. */
 export class RttEstimator {
   readonly #limits: RtoLimits;
   #smoothedMs = -1;
