@@ -22,6 +22,8 @@ const MAX_POINTERS = 127;
 interface Cursor {
   readonly bytes: Buffer;
   offset: number;
+  /** The name that was read last and where it begins: records mostly point at the one before. */
+  last: { readonly name: string; readonly offset: number } | undefined;
 }
 
 /**
@@ -31,48 +33,39 @@ interface Cursor {
 export function decodeMessage(packet: Uint8Array): DnsMessage {
   const bytes = asBuffer(packet);
   if (bytes.length < HEADER_BYTES) throw malformed('header is cut short', bytes.length);
-  const flags = bytes.readUInt16BE(2);
-  const cursor: Cursor = { bytes, offset: HEADER_BYTES };
-  const questions = repeat(bytes.readUInt16BE(4), () => readQuestion(cursor));
-  const answers = repeat(bytes.readUInt16BE(6), () => readRecord(cursor));
-  const authorities = repeat(bytes.readUInt16BE(8), () => readRecord(cursor));
-  const extra = repeat(bytes.readUInt16BE(10), () => readRecord(cursor));
+  const cursor: Cursor = { bytes, offset: HEADER_BYTES, last: undefined };
+  const message = headerOf(bytes);
+  message.questions = repeat(bytes.readUInt16BE(4), cursor, readQuestion);
+  message.answers = repeat(bytes.readUInt16BE(6), cursor, readRecord);
+  message.authorities = repeat(bytes.readUInt16BE(8), cursor, readRecord);
+  const extra = repeat(bytes.readUInt16BE(10), cursor, readRecord);
   const opt = extra.find((record) => record.type === RecordType.OPT);
-  const message: DnsMessage = {
-    ...headerOf(bytes.readUInt16BE(0), flags),
-    questions,
-    answers,
-    authorities,
-    additionals: opt === undefined ? extra : extra.filter((record) => record !== opt),
-  };
+  message.additionals = opt === undefined ? extra : extra.filter((record) => record !== opt);
   if (opt === undefined) return message;
-  return { ...message, rcode: ((opt.ttlSeconds >>> 24) << 4) | message.rcode, edns: ednsOf(opt) };
+  message.rcode |= (opt.ttlSeconds >>> 24) << 4;
+  message.edns = ednsOf(opt);
+  return message;
 }
 
 /** The header alone, with empty sections: for packets whose rest cannot be read. */
 export function decodeHeader(packet: Uint8Array): DnsMessage {
-  const bytes = asBuffer(packet);
-  return {
-    ...headerOf(bytes.readUInt16BE(0), bytes.readUInt16BE(2)),
-    questions: [],
-    answers: [],
-    authorities: [],
-    additionals: [],
-  };
+  return headerOf(asBuffer(packet));
 }
 
 /** A name at `offset`, following compression pointers, and where the bytes after it begin. */
 export function readName(bytes: Buffer, offset: number): { name: string; next: number } {
-  const cursor: Cursor = { bytes, offset };
+  const cursor: Cursor = { bytes, offset, last: undefined };
   const name = takeName(cursor);
   return { name, next: cursor.offset };
 }
 
-type MessageHeader = Omit<DnsMessage, 'questions' | 'answers' | 'authorities' | 'additionals'>;
+/** Filled in place: putting objects of so many properties together is slow in V8. */
+type Draft = { -readonly [Property in keyof DnsMessage]: DnsMessage[Property] };
 
-function headerOf(id: number, flags: number): MessageHeader {
+function headerOf(bytes: Buffer): Draft {
+  const flags = bytes.readUInt16BE(2);
   return {
-    id,
+    id: bytes.readUInt16BE(0),
     response: (flags & 0x8000) !== 0,
     opcode: (flags >>> 11) & 15,
     authoritative: (flags & 0x0400) !== 0,
@@ -82,6 +75,10 @@ function headerOf(id: number, flags: number): MessageHeader {
     authenticData: (flags & 0x0020) !== 0,
     checkingDisabled: (flags & 0x0010) !== 0,
     rcode: flags & 15,
+    questions: [],
+    answers: [],
+    authorities: [],
+    additionals: [],
   };
 }
 
@@ -151,13 +148,19 @@ function readData(cursor: Cursor, type: number, end: number): RecordData {
 function readAddress(cursor: Cursor, end: number, length: 4 | 16): RecordData {
   if (end - cursor.offset !== length)
     throw malformed('address has the wrong length', cursor.offset);
-  const hex = cursor.bytes.toString('hex', cursor.offset, end);
+  const { bytes, offset } = cursor;
   cursor.offset = end;
-  const address =
-    length === 4
-      ? formatIp({ family: 'IPv4', value: Number.parseInt(hex, 16) })
-      : formatIp({ family: 'IPv6', value: BigInt(`0x${hex}`) });
+  const address = length === 4 ? ipv4At(bytes, offset) : ipv6At(bytes, offset);
   return { kind: 'address', address };
+}
+
+function ipv4At(bytes: Buffer, offset: number): string {
+  return `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`;
+}
+
+function ipv6At(bytes: Buffer, offset: number): string {
+  const hex = bytes.toString('hex', offset, offset + 16);
+  return formatIp({ family: 'IPv6', value: BigInt(`0x${hex}`) });
 }
 
 function readSoa(cursor: Cursor): RecordData {
@@ -213,58 +216,89 @@ function optionsOf(bytes: Buffer): EdnsOption[] {
 }
 
 function takeName(cursor: Cursor): string {
+  const { bytes, last } = cursor;
+  const target = pointerAt(bytes, cursor.offset);
+  if (last !== undefined && target === last.offset) {
+    cursor.offset += 2;
+    return last.name;
+  }
+  const start = target ?? cursor.offset;
+  const name = readLabels(cursor);
+  cursor.last = { name, offset: start };
+  return name;
+}
+
+/** Where a compression pointer leads (RFC 1035 §4.1.4); undefined where there is none. */
+function pointerAt(bytes: Buffer, offset: number): number | undefined {
+  const high = bytes[offset] ?? 0;
+  const low = bytes[offset + 1];
+  return high < 0xc0 || low === undefined ? undefined : ((high & 0x3f) << 8) | low;
+}
+
+// A name is put together here, a byte a character, and made a string at once.
+const text = Buffer.allocUnsafeSlow(MAX_NAME_BYTES);
+
+function readLabels(cursor: Cursor): string {
   const { bytes } = cursor;
   let offset = cursor.offset;
   let next = -1;
   let pointers = 0;
-  let total = 1;
-  let name = '';
+  let length = 0;
+  let isPlain = true;
+  const starts: number[] = [];
   for (;;) {
-    const length = bytes[offset];
-    if (length === undefined) throw malformed('name runs past the end', offset);
-    if (length === 0) break;
-    if (length >= 0xc0) {
-      const low = bytes[offset + 1];
-      if (low === undefined) throw malformed('compression pointer is cut short', offset);
+    const label = bytes[offset];
+    if (label === undefined) throw malformed('name runs past the end', offset);
+    if (label === 0) break;
+    if (label >= 0xc0) {
+      const target = pointerAt(bytes, offset);
+      if (target === undefined) throw malformed('compression pointer is cut short', offset);
       if (next === -1) next = offset + 2;
       pointers += 1;
       if (pointers > MAX_POINTERS) throw malformed('compression pointers loop', offset);
-      offset = ((length & 0x3f) << 8) | low;
+      offset = target;
       continue;
     }
-    if (length > 63) throw malformed('label type is unknown', offset);
-    total += length + 1;
-    if (total > MAX_NAME_BYTES) throw malformed('name is longer than 255 bytes', offset);
-    if (offset + 1 + length > bytes.length) throw malformed('label runs past the end', offset);
-    name += `${labelText(bytes, offset + 1, length)}.`;
-    offset += length + 1;
+    if (label > 63) throw malformed('label type is unknown', offset);
+    // The root's length byte counts too.
+    if (length + label + 2 > MAX_NAME_BYTES)
+      throw malformed('name is longer than 255 bytes', offset);
+    const end = offset + 1 + label;
+    if (end > bytes.length) throw malformed('label runs past the end', offset);
+    starts.push(offset);
+    for (offset += 1; offset < end; offset += 1) {
+      const byte = bytes[offset] as number;
+      if (PLAIN[byte] === 0) isPlain = false;
+      text[length] = byte;
+      length += 1;
+    }
+    text[length] = DOT;
+    length += 1;
   }
   cursor.offset = next === -1 ? offset + 1 : next;
-  return name === '' ? '.' : name;
+  if (length === 0) return '.';
+  return isPlain
+    ? text.toString('latin1', 0, length)
+    : starts.map((at) => escapedLabel(bytes, at)).join('');
 }
 
 /** Bytes that would be read as something else in a zone file get a backslash, as in miekg/dns. */
-function labelText(bytes: Buffer, start: number, length: number): string {
-  for (let index = start; index < start + length; index += 1)
-    if (!isPlain(bytes[index] ?? 0)) return escapedLabel(bytes.subarray(start, start + length));
-  return bytes.toString('latin1', start, start + length);
-}
-
-function escapedLabel(label: Buffer): string {
-  let text = '';
-  for (const byte of label) {
-    if (isPlain(byte)) text += String.fromCharCode(byte);
-    else if (byte >= 0x20 && byte < 0x7f) text += `\\${String.fromCharCode(byte)}`;
-    else text += `\\${String(byte).padStart(3, '0')}`;
+function escapedLabel(bytes: Buffer, start: number): string {
+  let label = '';
+  const end = start + 1 + (bytes[start] ?? 0);
+  for (let index = start + 1; index < end; index += 1) {
+    const byte = bytes[index] ?? 0;
+    if (PLAIN[byte] === 1) label += String.fromCharCode(byte);
+    else if (byte >= 0x20 && byte < 0x7f) label += `\\${String.fromCharCode(byte)}`;
+    else label += `\\${String(byte).padStart(3, '0')}`;
   }
-  return text;
+  return `${label}.`;
 }
 
-const SPECIAL = new Set(Buffer.from(' .\'@;()"\\', 'latin1'));
-
-function isPlain(byte: number): boolean {
-  return byte > 0x20 && byte < 0x7f && !SPECIAL.has(byte);
-}
+const DOT = 0x2e;
+/** 1 for bytes that stand for themselves in presentation form. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => Number(byte > 0x20 && byte < 0x7f));
+for (const special of Buffer.from(' .\'@;()"\\', 'latin1')) PLAIN[special] = 0;
 
 function takeUint16(cursor: Cursor): number {
   need(cursor, 2, 'record data');
@@ -279,9 +313,9 @@ function need(cursor: Cursor, bytes: number, what: string): void {
 }
 
 // Every element read takes at least one byte, so a lying count ends at the end of the packet.
-function repeat<T>(count: number, read: () => T): T[] {
+function repeat<T>(count: number, cursor: Cursor, read: (cursor: Cursor) => T): T[] {
   const items: T[] = [];
-  for (let index = 0; index < count; index += 1) items.push(read());
+  for (let index = 0; index < count; index += 1) items.push(read(cursor));
   return items;
 }
 

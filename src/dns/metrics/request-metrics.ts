@@ -1,6 +1,6 @@
 import { RecordType, typeName } from '../message/codes.ts';
 import type { DnsRequest } from '../plugin/plugin.ts';
-import type { ReuseHit } from '../plugin/reuse.ts';
+import type { ReuseEffect } from '../plugin/reuse.ts';
 import type { Family, Cell, HistogramCell, MetricFamilies } from './metric-families.ts';
 
 /** CoreDNS plugin/metrics/vars: 0.25 ms doubling, 16 buckets. Seconds. */
@@ -40,6 +40,8 @@ export interface AnsweredQuery {
   readonly replyBytes: number;
 }
 
+/** Ways of counting that are shared; more have a function each. */
+const MAX_SHARED = 1024;
 const DROPPED_ZONE = 'dropped';
 
 /** The coredns_dns_* families. The view label is always empty: there are no views here. */
@@ -52,6 +54,7 @@ export class RequestMetrics {
   readonly #responseSizes: Family<HistogramCell>;
   readonly #dnssecOk: Family<Cell>;
   readonly #responses: Family<Cell>;
+  readonly #repeats = new Map<string, ReuseEffect>();
 
   constructor(families: MetricFamilies) {
     const place = ['server', 'zone', 'view'];
@@ -99,7 +102,7 @@ export class RequestMetrics {
   }
 
   /** Counts a query and returns what counts each repetition of its answer. */
-  report(answered: AnsweredQuery, durationMs: number): (hit: ReuseHit) => void {
+  report(answered: AnsweredQuery, durationMs: number): ReuseEffect {
     const { request, zone, rcode, plugin, replyBytes } = answered;
     const { server } = request;
     const { protocol } = request.peer;
@@ -113,16 +116,33 @@ export class RequestMetrics {
     const responses = this.#responses.of(server, zone, '', rcode, plugin);
     const dnssecOk =
       request.message.edns?.dnssecOk === true ? this.#dnssecOk.of(server, zone, '') : undefined;
-    const count = (hit: ReuseHit): void => {
-      requests.value += 1;
-      responses.value += 1;
-      if (dnssecOk !== undefined) dnssecOk.value += 1;
-      durations.observe(hit.durationMs / 1000);
-      requestSizes.observe(hit.queryBytes);
-      responseSizes.observe(replyBytes);
-    };
+    const count = this.#shared({
+      key: [server, zone, protocol, family, typeLabel, rcode, plugin, replyBytes].join(' '),
+      asksDnssec: dnssecOk !== undefined,
+      count: (hit) => {
+        requests.value += 1;
+        responses.value += 1;
+        if (dnssecOk !== undefined) dnssecOk.value += 1;
+        durations.observe(hit.durationMs / 1000);
+        requestSizes.observe(hit.queryBytes);
+        responseSizes.observe(replyBytes);
+      },
+    });
     count({ queryBytes: request.queryBytes, replyBytes, durationMs });
     return count;
+  }
+
+  /** Thousands of ready answers are counted alike: by one function, which stays in the processor's cache. */
+  #shared(repeat: {
+    readonly key: string;
+    readonly asksDnssec: boolean;
+    readonly count: ReuseEffect;
+  }): ReuseEffect {
+    const key = `${repeat.key} ${repeat.asksDnssec}`;
+    const known = this.#repeats.get(key);
+    if (known !== undefined) return known;
+    if (this.#repeats.size < MAX_SHARED) this.#repeats.set(key, repeat.count);
+    return repeat.count;
   }
 
   reportUnmatched(request: DnsRequest, rcode: string, replyBytes: number, now: number): void {

@@ -7,7 +7,8 @@ import {
   swapAddresses,
   type ReplyLayout,
 } from '../../wire/dns.ts';
-import type { Reuse } from '../plugin/reuse.ts';
+import type { Reuse, ReuseEffect } from '../plugin/reuse.ts';
+import { Stamps } from '../plugin/stamps.ts';
 
 /** Slots in all; a power of two. Full of one-off names it holds about 30 MB. */
 const SLOTS = 1 << 16;
@@ -16,22 +17,31 @@ const WAYS = 4;
 /** Bigger replies are rare and would make the bound above a lie. */
 const MAX_REPLY_BYTES = 4096;
 const MAX_QUERY_BYTES = 300;
+/** Before the first change that could be counted. */
+const NEVER = -1;
 
 interface Entry {
-  readonly hash: number;
   readonly query: Buffer;
   readonly reply: Buffer;
-  readonly reuse: Reuse;
+  readonly dependencies: Reuse['dependencies'];
+  readonly effects: readonly ReuseEffect[];
+  readonly expiresAt: number;
+  readonly ttlsFrom: number | undefined;
+  readonly shuffles: boolean;
   readonly layout: ReplyLayout;
   readonly ttls: readonly number[];
   agedSeconds: number;
+  /** {@link Stamps.changes} when the dependencies were last looked at. */
+  checkedAt: number;
 }
 
 /**
  * Replies in their final bytes, by the bytes of the query: the hot path. An entry is used only while
- * everything it was computed from is unchanged (see {@link Reuse}). Fixed size, random replacement.
+ * everything it was computed from is unchanged (see {@link Reuse}). Fixed size, random replacement. With
+ * thousands of names most of a hit is waiting for memory, so it touches as few objects as it can.
  */
 export class AnswerCache {
+  readonly #hashes = new Uint32Array(SLOTS);
   readonly #entries: (Entry | undefined)[] = new Array<Entry | undefined>(SLOTS).fill(undefined);
   readonly #random: Random;
 
@@ -47,14 +57,15 @@ export class AnswerCache {
     const hash = hashQuery(packet);
     const first = hash & (SLOTS - 1) & ~(WAYS - 1);
     for (let slot = first; slot < first + WAYS; slot += 1) {
+      if (this.#hashes[slot] !== hash) continue;
       const entry = this.#entries[slot];
-      if (entry === undefined || entry.hash !== hash || !sameQuery(entry.query, packet)) continue;
-      if (!isCurrent(entry.reuse, now)) {
+      if (entry === undefined || !sameQuery(entry.query, packet)) continue;
+      if (!isCurrent(entry, now)) {
         this.#entries[slot] = undefined;
         return undefined;
       }
-      if (entry.reuse.ttlsFrom !== undefined) ageTtls(entry, entry.reuse.ttlsFrom, now);
-      if (entry.reuse.shuffles) this.#shuffle(entry);
+      if (entry.ttlsFrom !== undefined) ageTtls(entry, entry.ttlsFrom, now);
+      if (entry.shuffles) this.#shuffle(entry);
       copyId(packet, entry.reply);
       return entry;
     }
@@ -63,33 +74,40 @@ export class AnswerCache {
 
   store(packet: Buffer, reply: Buffer, reuse: Reuse, now: number): void {
     if (!reuse.allowed || reply.length > MAX_REPLY_BYTES || packet.length > MAX_QUERY_BYTES) return;
-    if (!isCurrent(reuse, now)) return;
+    const { dependencies, effects, expiresAt, ttlsFrom, shuffles } = reuse;
     const layout = layoutOfReply(reply);
-    if (reuse.shuffles && layout.mixedAddresses) return;
-    const hash = hashQuery(packet);
+    if (shuffles && layout.mixedAddresses) return;
     const entry: Entry = {
-      hash,
       query: Buffer.from(packet),
       reply,
-      reuse,
+      dependencies,
+      effects,
+      expiresAt,
+      ttlsFrom,
+      shuffles,
       layout,
       ttls: layout.ttlOffsets.map((offset) => reply.readUInt32BE(offset)),
       agedSeconds: 0,
+      checkedAt: NEVER,
     };
-    this.#entries[this.#slotFor(entry)] = entry;
+    if (!isCurrent(entry, now)) return;
+    const hash = hashQuery(packet);
+    const slot = this.#slotFor(hash, packet);
+    this.#entries[slot] = entry;
+    this.#hashes[slot] = hash;
   }
 
   clear(): void {
     this.#entries.fill(undefined);
   }
 
-  #slotFor(entry: Entry): number {
-    const first = entry.hash & (SLOTS - 1) & ~(WAYS - 1);
+  #slotFor(hash: number, packet: Buffer): number {
+    const first = hash & (SLOTS - 1) & ~(WAYS - 1);
     let free: number | undefined;
     for (let slot = first; slot < first + WAYS; slot += 1) {
       const there = this.#entries[slot];
       if (there === undefined) free ??= slot;
-      else if (there.hash === entry.hash && sameQuery(there.query, entry.query)) return slot;
+      else if (this.#hashes[slot] === hash && sameQuery(there.query, packet)) return slot;
     }
     return free ?? first + this.#random.below(WAYS);
   }
@@ -103,13 +121,17 @@ export class AnswerCache {
 
 export interface CachedReply {
   readonly reply: Buffer;
-  readonly reuse: Reuse;
+  readonly effects: readonly ReuseEffect[];
 }
 
-function isCurrent(reuse: Reuse, now: number): boolean {
-  if (now >= reuse.expiresAt) return false;
-  for (const { stamps, slot, seen } of reuse.dependencies)
+/** Each dependency is looked at only after something somewhere has changed. */
+function isCurrent(entry: Entry, now: number): boolean {
+  if (now >= entry.expiresAt) return false;
+  const { changes } = Stamps;
+  if (entry.checkedAt === changes) return true;
+  for (const { stamps, slot, seen } of entry.dependencies)
     if (stamps.at(slot) !== seen) return false;
+  entry.checkedAt = changes;
   return true;
 }
 

@@ -108,7 +108,7 @@ export function createQueryHandler(options: QueryHandlerOptions): QueryHandler {
       const startedAt = clock.now();
       const hit = cache.find(packet, startedAt);
       if (hit === undefined) return undefined;
-      const { effects } = hit.reuse;
+      const { effects } = hit;
       if (effects.length > 0) {
         const effect = {
           queryBytes: packet.length,

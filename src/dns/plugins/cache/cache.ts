@@ -5,7 +5,7 @@ import { replyTo, type DnsMessage, type ResourceRecord } from '../../message/mes
 import { foldName, matchingZone } from '../../message/name.ts';
 import type { Cell, MetricFamilies } from '../../metrics/metric-families.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
-import { Reuse } from '../../plugin/reuse.ts';
+import { Reuse, type ReuseEffect } from '../../plugin/reuse.ts';
 import { CacheStore } from './cache-store.ts';
 import { classifyReply, minimalTtl, type ReplyClass } from './classify.ts';
 import type { CacheOptions } from './options.ts';
@@ -106,11 +106,7 @@ export class CachePlugin implements Plugin {
 
   /** Names that are never kept are missed each time, whoever computes the answer. */
   #countRepeatedMisses(request: DnsRequest): void {
-    const { requests, misses } = this.#metrics.of(request.server);
-    request.reuse.effects.push(() => {
-      requests.value += 1;
-      misses.value += 1;
-    });
+    request.reuse.effects.push(this.#metrics.of(request.server).countMiss);
   }
 
   #isDisabled({ name }: DnsRequest, reply: DnsMessage): boolean {
@@ -266,12 +262,7 @@ export class CachePlugin implements Plugin {
     reuse.allow();
     reuse.expiresAt = Math.min(reuse.expiresAt, item.storedAt + item.ttlSeconds * 1000);
     if (!this.#options.keepTtl) reuse.ttlsFrom = now - (ageMs % 1000);
-    const metrics = this.#metrics.of(request.server);
-    const hits = metrics.hits[kind];
-    reuse.effects.push(() => {
-      metrics.requests.value += 1;
-      hits.value += 1;
-    });
+    reuse.effects.push(this.#metrics.of(request.server).countHit[kind]);
   }
 }
 
@@ -317,6 +308,9 @@ interface ServerCells {
   readonly drops: Cell;
   readonly servedStale: Cell;
   readonly hits: Readonly<Record<'success' | 'denial', Cell>>;
+  /** For answers that are repeated without being asked for here again. */
+  readonly countMiss: ReuseEffect;
+  readonly countHit: Readonly<Record<'success' | 'denial', ReuseEffect>>;
   readonly evictions: Readonly<Record<'success' | 'denial', Cell>>;
   readonly entries: Readonly<Record<'success' | 'denial', Cell>>;
 }
@@ -347,13 +341,22 @@ class CacheMetrics {
         denial: family.of(server, 'denial', this.#zones, ''),
       };
     };
+    const requests = plain('requests_total', 'Queries the cache was asked.');
+    const misses = plain('misses_total', 'Queries the cache could not answer.');
+    const hits = typed('hits_total', 'Queries answered from the cache.');
+    const countedAs = (outcome: Cell) => (): void => {
+      requests.value += 1;
+      outcome.value += 1;
+    };
     const cells: ServerCells = {
-      requests: plain('requests_total', 'Queries the cache was asked.'),
-      misses: plain('misses_total', 'Queries the cache could not answer.'),
+      requests,
+      misses,
+      hits,
+      countMiss: countedAs(misses),
+      countHit: { success: countedAs(hits.success), denial: countedAs(hits.denial) },
       prefetches: plain('prefetch_total', 'Entries refreshed before they expired.'),
       drops: plain('drops_total', 'Replies not kept because they do not match the question.'),
       servedStale: plain('served_stale_total', 'Answers given after they expired.'),
-      hits: typed('hits_total', 'Queries answered from the cache.'),
       evictions: typed('evictions_total', 'Entries that made room for others.'),
       entries: typed('entries', 'Entries in the cache.'),
     };
