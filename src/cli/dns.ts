@@ -66,6 +66,8 @@ async function serve(flags: ServeFlags, terminal: Terminal): Promise<number> {
   } finally {
     process.off('SIGHUP', reload);
     stop.release();
+    // The channel to the primary would keep a worker alive.
+    cluster.worker?.disconnect();
   }
 }
 

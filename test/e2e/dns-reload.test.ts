@@ -81,3 +81,16 @@ test.skipIf(!has('dig'))(
     rmSync(folder, { recursive: true });
   },
 );
+
+test.skipIf(!has('dig'))(
+  'two processes answer, and end when told (skipped without dig)',
+  async () => {
+    const dns = await RunningDns.start(['--workers', '2', '-f', CLUSTER_MANIFEST]);
+    for (const how of ['+notcp', '+tcp', '+notcp', '+tcp'])
+      expect((await dig(dns.port, `svc1.testns.svc.cluster.local A ${how}`))[0]).toBe(
+        'NOERROR qr aa rd',
+      );
+    await dns[Symbol.asyncDispose]();
+    expect(await dig(dns.port, 'svc1.testns.svc.cluster.local A +tries=1 +time=1')).toEqual([]);
+  },
+);
