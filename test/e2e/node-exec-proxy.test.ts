@@ -105,9 +105,9 @@ describe('a cluster in iptables mode', () => {
   test('what a node does not have is refused with a remedy', async () => {
     const run = (...args: string[]) =>
       runPodwire(['node', 'exec', '--kubeconfig', cluster.kubeconfig, ...args]);
-    expect(await run('node-1', 'ipvsadm', '--rate')).toMatchObject({
+    expect(await run('node-1', 'ipvsadm', '--timeout')).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/Unknown option '--rate'\nusage: ipvsadm /) as string,
+      stderr: expect.stringMatching(/Unknown option '--timeout'\nusage: ipvsadm /) as string,
     });
     expect(await run('node-1', 'tcpdumb')).toMatchObject({ code: 2 });
     expect(await run('node-9', 'iptables-save')).toMatchObject({ code: 1 });
