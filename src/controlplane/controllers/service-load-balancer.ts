@@ -100,9 +100,16 @@ export function startServiceLoadBalancer(context: ControllerContext): Resource {
       throw error;
     }
     if (ingress.length > 0)
-      tools.events.record(service, 'Normal', 'EnsuredLoadBalancer', 'Ensured load balancer');
+      for (const [reason, message] of ENSURED)
+        tools.events.record(service, 'Normal', reason, message);
   }
 }
+
+/** What the service controller tells about a balancer that it has asked for and got. */
+const ENSURED = [
+  ['EnsuringLoadBalancer', 'Ensuring load balancer'],
+  ['EnsuredLoadBalancer', 'Ensured load balancer'],
+] as const;
 
 /** A class names another implementation. */
 function wantsAddress(service: Service): boolean {
