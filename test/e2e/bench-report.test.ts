@@ -57,6 +57,23 @@ const LEAST_CONTRAST = `(() => {
     (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05)));
 })()`;
 
+/** Runs in the page. The least contrast of a figure of a heat map with its cell, whose colour lies over the paper. */
+const LEAST_CELL_CONTRAST = `(() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const paper = parts(getComputedStyle(document.body).backgroundColor);
+  const cells = [...document.querySelectorAll('rect.less + text, rect.more + text')].map((text) => {
+    const { fill, fillOpacity } = getComputedStyle(text.previousElementSibling);
+    const cell = parts(fill).map((value, at) => value * fillOpacity + paper[at] * (1 - fillOpacity));
+    const [one, other] = [luminance(cell), luminance(parts(getComputedStyle(text).fill))];
+    return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  });
+  return Math.min(...cells);
+})()`;
+
 const PAPER_COLOUR = 'getComputedStyle(document.body).backgroundColor';
 
 describe.skipIf(program === undefined)('report.html', () => {
@@ -104,6 +121,7 @@ describe.skipIf(program === undefined)('report.html', () => {
     expect(await shown.evaluate<number>('document.documentElement.scrollWidth')).toBe(view.width);
     expect(await shown.evaluate<string[]>(MISPLACED_TEXTS)).toEqual([]);
     expect(await shown.evaluate<number>(LEAST_CONTRAST)).toBeGreaterThan(4.5);
+    expect(await shown.evaluate<number>(LEAST_CELL_CONTRAST)).toBeGreaterThan(4.5);
     const dark = view.colours === 'dark' && view.media !== 'print';
     const paper = await shown.evaluate<string>(PAPER_COLOUR);
     expect(paper).toBe(dark ? 'rgb(21, 24, 27)' : 'rgb(255, 255, 255)');

@@ -79,7 +79,7 @@ function overview(result: BenchResult): string {
     (one) => `<a href="#${idOf(one)}">${escapeXml(one.scenario.name)}</a>`,
   );
   const pictures = overviews(result.scenarios).map(({ svg, about }) => {
-    const note = `${capital(about)}, mean of the repetitions; the darker, the more times the best of its row. n and confidence intervals are told below, scenario by scenario. ${provenance(result)}.`;
+    const note = `${capital(about)}, mean of the repetitions; the stronger the colour, the more times the best of its row. n and confidence intervals are told below, scenario by scenario. ${provenance(result)}.`;
     return `<figure class="wide">${svg}\n<figcaption>${escapeXml(note)}</figcaption></figure>`;
   });
   return `<section>\n<nav>${links.join(' ')}</nav>

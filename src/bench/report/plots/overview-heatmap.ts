@@ -88,7 +88,7 @@ function cell(
 ): string[] {
   const heat = Math.min(1, Math.log(ratio) / Math.log(worstRatio));
   const box = {
-    class: 'f1',
+    class: 'more',
     'fill-opacity': (0.04 + 0.7 * heat).toFixed(2),
     x,
     y,

@@ -65,7 +65,7 @@ function cell(x: number, y: number, width: number, ratio: number, tip: string): 
   return element(
     'rect',
     {
-      class: distance < 0 ? 'f0' : 'f1',
+      class: distance < 0 ? 'less' : 'more',
       'fill-opacity': (0.03 + 0.62 * strength).toFixed(2),
       x,
       y,

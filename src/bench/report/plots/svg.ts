@@ -82,9 +82,11 @@ const SERIES = [
 ] as const;
 
 /** The series on paper. */
-export const LIGHT_SERIES: string = SERIES.map((colour, index) => `--s${index}:${colour}`).join(
-  ';',
-);
+export const LIGHT_SERIES: string = [
+  ...SERIES.map((colour, index) => `--s${index}:${colour}`),
+  `--less:${SERIES[0]}`,
+  `--more:${SERIES[1]}`,
+].join(';');
 
 /**
  * Colours as classes, so that a page can give them two themes. Past the last series, lines repeat dashed, then
@@ -104,6 +106,9 @@ export const PLOT_STYLE: string = [
     `.s${index}{stroke:var(--s${index},${colour})}`,
     `.f${index}{fill:var(--s${index},${colour})}`,
   ]),
+  // Under figures, so that these stay readable: see DARK_COLOURS.
+  `.less{fill:var(--less,${SERIES[0]})}`,
+  `.more{fill:var(--more,${SERIES[1]})}`,
 ].join('');
 
 export const SERIES_COLOURS: number = SERIES.length;
@@ -112,7 +117,7 @@ export const SERIES_COLOURS: number = SERIES.length;
 export const DARK_COLOURS: string = [
   '--ink:#e6e8ea;--muted:#9aa3ab;--grid:#30363b;',
   '--s0:#56a8e8;--s1:#f08a4b;--s2:#3ecf9f;--s3:#e29ac4;',
-  '--s4:#e0b33a;--s5:#8fd0f7;--s6:#b79af0;--s7:#a5a5a5',
+  '--s4:#e0b33a;--s5:#8fd0f7;--s6:#b79af0;--s7:#a5a5a5;--less:#1f6ea8;--more:#a4501c',
 ].join('');
 
 /** Of the first so many series, of as many more, and of the rest. */
