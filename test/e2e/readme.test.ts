@@ -1,28 +1,11 @@
-// Every example of the README and of docs/dns.md runs as it stands, and prints what the README says apart from what differs from run to run.
+// Every example of the README and of docs/dns.md runs as it stands, and prints what the page says apart from what differs from run to run.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { examples, expectShown } from './support/examples.ts';
 import { finished, has, RunningUp } from './support/podwire.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-
-interface Example {
-  readonly command: string;
-  readonly output: readonly string[];
-}
-
-/** `$ command` and the lines below it, in every console block. */
-function examples(markdown: string): Example[] {
-  const blocks = [...markdown.matchAll(/^```console\n([\s\S]*?)^```$/gm)].map(
-    ([, body = '']) => body,
-  );
-  return blocks
-    .flatMap((body) => body.split(/^\$ /m).slice(1))
-    .map((text) => {
-      const [command = '', ...output] = text.split('\n');
-      return { command, output: output.filter((line) => line.trim() !== '') };
-    });
-}
 
 /** Names and addresses that are drawn anew each time, source ports, and the padding that follows their length. */
 function withoutChance(line: string): string {
@@ -36,16 +19,6 @@ function withoutChance(line: string): string {
     .replaceAll(/\s+/g, ' ')
     .replace(/^(NODE 127\.18\S+ \S+) \d+ ?$/, '$1 PODS')
     .trim();
-}
-
-/** Every line the README shows is printed, in any order: pods have no order of their own. */
-function expectShown(output: string, example: Example): void {
-  const printed = output.split('\n').map(withoutChance);
-  for (const line of example.output.map(withoutChance)) {
-    const at = printed.indexOf(line);
-    expect(at, `not printed: ${line}\nprinted:\n${printed.join('\n')}`).not.toBe(-1);
-    printed.splice(at, 1);
-  }
 }
 
 const all = ['README.md', 'docs/dns.md'].flatMap((file) =>
@@ -78,7 +51,7 @@ async function runShell(command: string): Promise<string> {
 describe('before a cluster runs', () => {
   test.each(before.map((example) => [example.command, example] as const))(
     '%s',
-    async (_, example) => expectShown(await runShell(example.command), example),
+    async (_, example) => expectShown(await runShell(example.command), example, withoutChance),
   );
 });
 
@@ -95,13 +68,18 @@ describe('with the cluster the README starts', () => {
   });
 
   test('it tells what there is', () => {
-    expectShown(cluster?.output ?? '', up ?? { command: '', output: ['a command'] });
+    const started = up ?? { command: '', output: ['a command'] };
+    expectShown(cluster?.output ?? '', started, withoutChance);
   });
 
   for (const example of after) {
     const program = ['dig', 'curl', 'kubectl'].find((name) => example.command.includes(name));
     test.skipIf(program !== undefined && !has(program))(`$ ${example.command}`, async () =>
-      expectShown(await runShell(inCluster(example.command, cluster?.kubeconfig ?? '')), example),
+      expectShown(
+        await runShell(inCluster(example.command, cluster?.kubeconfig ?? '')),
+        example,
+        withoutChance,
+      ),
     );
   }
 });
