@@ -7,7 +7,8 @@ import type { Progress } from '../bench/run/run-sim.ts';
 import { ProgressLine } from './progress-line.ts';
 import { renderTable } from './table.ts';
 import { packageInfo } from './package-info.ts';
-import type { Terminal } from './terminal.ts';
+import { awaitStopSignal } from './signals.ts';
+import { EXIT, type Terminal } from './terminal.ts';
 
 interface RunFlags {
   readonly engine: 'sim' | 'live' | 'both';
@@ -80,6 +81,21 @@ async function list(terminal: Terminal): Promise<void> {
 }
 
 async function run(scenarios: string[], flags: RunFlags, terminal: Terminal): Promise<void> {
+  if (flags.engine === 'sim') return runToEnd(scenarios, flags, terminal);
+  // Processes of a live run end with this one, on its way out; a signal that simply kills it would leave them.
+  const stop = awaitStopSignal(() => {});
+  void stop.received.then((signal) => {
+    terminal.err(`\n${signal}: stopped before its end`);
+    return process.exit(EXIT.failure);
+  });
+  try {
+    await runToEnd(scenarios, flags, terminal);
+  } finally {
+    stop.release();
+  }
+}
+
+async function runToEnd(scenarios: string[], flags: RunFlags, terminal: Terminal): Promise<void> {
   // What cannot be read or written is told now, not after the run.
   if (flags.out !== undefined) await makeFolder(flags.out);
   const before = flags.compare === undefined ? undefined : await readResult(flags.compare);

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
+import { errorCode } from '../base/errors.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 import { execOnNode, nodesOf } from '../cluster/node-exec.ts';
 import { addKubeconfigOption, ofCluster } from './node.ts';
@@ -126,8 +127,8 @@ async function printFromAnyNode(
       terminal.out((await textOf(kubeconfig, node, command)).trimEnd());
       return;
     } catch (error) {
+      if (errorCode(error) !== 'NODE_EXEC') throw error;
       problem = error;
-      if (!String(error).includes('is not running')) break;
     }
   }
   throw problem;

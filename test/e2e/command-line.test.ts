@@ -1,11 +1,20 @@
 // How commands end: told to, with nobody reading, on a full disk; and what they leave behind, which is nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { findProgram } from '../../src/bench/live/find-program.ts';
 import { finished, MAIN, ROOT } from './support/podwire.ts';
 
 let folder = '';
@@ -92,6 +101,38 @@ describe('a signal ends it and leaves nothing', () => {
     await once(silent, 'close');
   });
 });
+
+test.skipIf(findProgram('haproxy') === undefined)(
+  'a live bench that is told to end takes the servers of others with it (skipped without HAProxy)',
+  async () => {
+    const live = ['--engine', 'live', '--algorithms', 'ipvs-rr'];
+    const command = new Command(['bench', 'run', 'equal-backends', ...live]);
+    const configuration = (): string | undefined =>
+      leftovers().find((name) => name.startsWith('podwire-haproxy-'));
+    await expect.poll(configuration, { timeout: 120_000 }).toBeDefined();
+    const own = `${folder}/${configuration()}`;
+    await expect.poll(() => programsWith(own).length, { timeout: 60_000 }).toBe(1);
+    command.child.kill('SIGINT');
+    expect(await command.ended()).toBe(1);
+    await expect.poll(() => programsWith(own), { timeout: 60_000 }).toEqual([]);
+    expect(leftovers()).toEqual([]);
+  },
+);
+
+/** Running programs that have the text in their arguments. */
+function programsWith(text: string): string[] {
+  const commandOf = (pid: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    } catch {
+      return '';
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(commandOf)
+    .filter((command) => command.includes(text));
+}
 
 describe('nobody reads', () => {
   test('a command that ends by itself ends as ever', async () => {

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -185,6 +185,12 @@ async function startPeer(
   const child = spawn(program, peer.arguments(configuration, folder), {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  // Who ends this process in the middle of a run leaves no server and no folder behind.
+  const removeNow = (): void => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', removeNow);
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
   const proxy: ProxyUnderTest = {
@@ -193,6 +199,7 @@ async function startPeer(
     slip: async () => undefined,
     update: async () => {},
     async [Symbol.asyncDispose]() {
+      process.off('exit', removeNow);
       await endChild(child);
       await rm(folder, { recursive: true, force: true });
     },
