@@ -308,7 +308,7 @@ describe('faults', () => {
     const cut = first.connect(toPod(2, 80));
     const healthy = first.connect(toPod(3, 80)).end();
     expect(await textOf(healthy)).toBe('hello');
-    await until(() => first.counters().drops.get('fault-partition') === 1);
+    await until(() => (first.counters().drops.get('fault-partition') ?? 0) > 0);
     expect(second.counters().peers.get('127.0.0.1')?.receivedFrames).toBe(0);
     first.setFaults('node-2', 'outbound', undefined);
     // The next SYN comes after a second; the connection outlives the partition.
@@ -340,7 +340,7 @@ describe('faults', () => {
     first.setLeases(moved);
     const cut = first.connect(toPod(2, 80));
     cut.on('error', () => undefined);
-    await until(() => first.counters().drops.get('fault-partition') === 1);
+    await until(() => (first.counters().drops.get('fault-partition') ?? 0) > 0);
     first.clearFaults();
     expect(first.faults()).toEqual([]);
     first.setLeases(leases);
