@@ -106,9 +106,13 @@ export class ContainerWorker {
     }
     const startedAt = this.#timestamp();
     const image = container.image ?? '';
-    record('Normal', 'Pulled', `Container image "${image}" already present on machine`);
+    record(
+      'Normal',
+      'Pulled',
+      `Container image "${image}" already present on machine and can be accessed by the pod`,
+    );
     try {
-      record('Normal', 'Created', `Created container: ${container.name}`);
+      record('Normal', 'Created', 'Container created');
       this.#handle = await this.#options.runtime.start(spec);
     } catch (error) {
       const reason = errorCode(error) ?? UNKNOWN_START;
@@ -121,7 +125,7 @@ export class ContainerWorker {
         errorMessage(error),
       );
     }
-    record('Normal', 'Started', `Started container ${container.name}`);
+    record('Normal', 'Started', 'Container started');
     const exit = await this.#live(this.#handle, startedAt);
     this.#handle = undefined;
     spec.output.end();
