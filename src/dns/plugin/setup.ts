@@ -94,12 +94,22 @@ export interface SearchPathSource {
   searchPath(client: string, name: string): readonly string[] | undefined;
 }
 
+/** A Service as k8s_external names it. */
+export interface ExternalService {
+  /** Left of the zone: Service, namespace. */
+  readonly labels: readonly [string, string];
+  /** Labels of its named ports, `['_http', '_tcp']`. */
+  readonly ports: readonly (readonly [string, string])[];
+}
+
 /** What k8s_external asks of the kubernetes plugin. */
 export interface ExternalSource {
   readonly synced: boolean;
   readonly serial: number;
   /** Entries of `labels` (left of the zone, folded) by external address; `zone` as asked. */
   find(labels: readonly string[], zone: string, options: { readonly headless: boolean }): Found;
+  /** Every Service that may be shown and has something to show, in order. */
+  services(options: { readonly headless: boolean }): readonly ExternalService[];
   /** Services that have the external address, as names below `zone`. */
   findReverse(address: string, zone: string, options: { readonly headless: boolean }): Found;
 }

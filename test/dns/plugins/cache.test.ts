@@ -17,15 +17,18 @@ interface Setup extends AsyncDisposable {
   replace(text: string): void;
 }
 
+const BELOW = 'hosts /hosts {\n  ttl 60\n  reload 1ms\n  fallthrough\n }\n erratic {\n  drop 0\n }';
+
 /** A cache over a hosts file whose content the test changes. Below it answers have a TTL of 60. */
-async function start(options: string): Promise<Setup> {
+async function start(options: string, below = BELOW): Promise<Setup> {
   const clock = testClock();
   const metrics = createMetrics();
   let text = `192.0.2.1 ${NAME}`;
-  const server = await startTestServer(
-    `.:53 {\n cache ${options}\n hosts /hosts {\n  ttl 60\n  reload 1ms\n  fallthrough\n }\n erratic {\n  drop 0\n }\n}`,
-    { clock, metrics, files: { read: () => Promise.resolve(text) } },
-  );
+  const server = await startTestServer(`.:53 {\n cache ${options}\n ${below}\n}`, {
+    clock,
+    metrics,
+    files: { read: () => Promise.resolve(text) },
+  });
   return {
     server,
     clock,
@@ -134,6 +137,26 @@ describe('the cache', () => {
     expect(await counter(setup, 'coredns_cache_served_stale_total')).toBe(0);
   });
 
+  test.each(['immediate', 'verify'])(
+    'asks again for what is stale after a while only: %s',
+    async (how) => {
+      const alone = 'hosts /hosts {\n  ttl 60\n  reload 1ms\n }';
+      await using setup = await start(`{\n serve_stale 1h ${how} 7 30s\n}`, alone);
+      await answersOf(setup);
+      setup.replace('');
+      await pass(setup.clock, 61_000);
+      for (let query = 0; query < 3; query += 1)
+        expect(await answersOf(setup)).toBe(`${NAME} 7 IN A 192.0.2.1`);
+      setup.replace(`192.0.2.2 ${NAME}`);
+      await pass(setup.clock, 29_000);
+      expect(await answersOf(setup)).toBe(`${NAME} 7 IN A 192.0.2.1`);
+      await pass(setup.clock, 2000);
+      await answersOf(setup);
+      for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+      expect(await answersOf(setup)).toBe(`${NAME} 60 IN A 192.0.2.2`);
+    },
+  );
+
   test('fetches popular names before they expire', async () => {
     await using setup = await start('{\n prefetch 3 1m 20%\n}');
     for (let hit = 0; hit < 4; hit += 1) await answersOf(setup);
@@ -149,6 +172,7 @@ describe('the cache', () => {
     ['{\n success many\n}', "capacity is 'many'"],
     ['{\n servfail 10m\n}', 'expected at most 5m'],
     ['{\n disable all\n}', "expected 'success' or 'denial'"],
+    ['{\n serve_stale 1h verify 1s 0 30s 5\n}', "unexpected '5' after RECHECK"],
     ['{\n serve_stale 1h sometimes\n}', 'expected immediate or verify'],
     ['{\n colour blue\n}', "unknown property 'colour'"],
   ])('%j is refused', async (options, problem) => {

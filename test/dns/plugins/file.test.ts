@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseZoneFile } from '../../../src/dns/message/zone-file.ts';
+import { RecordType } from '../../../src/dns/message/codes.ts';
+import { resourceRecord, type DnsMessage } from '../../../src/dns/message/message.ts';
 import { formatRecord } from '../../../src/dns/message/record-text.ts';
 import { decodeMessage } from '../../../src/dns/message/decode-message.ts';
 import { askInside, clusterSource, SERIAL, testClock, type Said } from '../cluster-fixture.ts';
@@ -259,14 +261,21 @@ describe('zone files', () => {
 describe('transfers', () => {
   const CLUSTER = 'cluster.local {\n kubernetes\n transfer {\n  to 127.0.0.1\n }\n}';
 
-  async function transferred(corefile: string, zone: string, type: string): Promise<string[]> {
+  async function transferred(
+    corefile: string,
+    zone: string,
+    type: string,
+    parts: Partial<DnsMessage> = {},
+  ): Promise<string[]> {
     await using server = await startTestServer(corefile, {
       files,
       source: clusterSource(),
       clock: testClock(),
       localAddresses: ['192.0.2.53'],
     });
-    const raw = await exchangeOverTcp(server.addresses[0]?.port ?? 0, [queryBytes(zone, type)]);
+    const raw = await exchangeOverTcp(server.addresses[0]?.port ?? 0, [
+      queryBytes(zone, type, parts),
+    ]);
     return raw
       .map(decodeMessage)
       .flatMap(({ rcode, answers }) =>
@@ -300,6 +309,59 @@ describe('transfers', () => {
     );
     expect(lines).toContain('alias.testns.svc.cluster.local. 5 IN CNAME target.example.org.');
     expect(lines.some((line) => line.includes('.pod.'))).toBe(false);
+  });
+
+  test('of external zones have the Services with external addresses', async () => {
+    const corefile =
+      'example.net cluster.local {\n k8s_external example.net {\n headless\n}\n kubernetes cluster.local\n transfer {\n to *\n}\n}';
+    const lines = await transferred(corefile, 'example.net.', 'AXFR');
+    const soa = `example.net. 5 IN SOA ns1.dns.example.net. hostmaster.dns.example.net. ${SERIAL} 7200 1800 86400 5`;
+    expect([lines[0], lines.at(-1)]).toEqual([soa, soa]);
+    expect(lines.slice(1, 3)).toEqual([
+      'example.net. 5 IN NS ns1.dns.example.net.',
+      'ns1.dns.example.net. 5 IN A 192.0.2.53',
+    ]);
+    expect(lines.filter((line) => line.includes('balanced.testns'))).toEqual([
+      'balanced.testns.example.net. 5 IN A 192.0.2.7',
+      'balanced.testns.example.net. 5 IN A 192.0.2.70',
+      'balanced.testns.example.net. 5 IN CNAME lb.example.org.',
+      'balanced.testns.example.net. 5 IN SRV 0 100 80 balanced.testns.example.net.',
+      'balanced.testns.example.net. 5 IN SRV 0 100 80 lb.example.org.',
+      '_http._tcp.balanced.testns.example.net. 5 IN SRV 0 100 80 balanced.testns.example.net.',
+      '_http._tcp.balanced.testns.example.net. 5 IN SRV 0 100 80 lb.example.org.',
+    ]);
+    expect(lines).toContain('web-0.web.testns.example.net. 5 IN A 10.1.0.10');
+    expect(lines).toContain(
+      '_admin._tcp.web.testns.example.net. 5 IN SRV 0 100 9000 web-1.web.testns.example.net.',
+    );
+    expect(lines.some((line) => line.includes('svc1'))).toBe(false);
+  });
+
+  test.each([
+    ['to 127.0.0.1:53', 'AXFR', {}, 26],
+    ['to 192.0.2.1', 'AXFR', {}, 'rcode 5'],
+    ['to *', 'IXFR', {}, 'rcode 2'],
+    ['to *', 'IXFR', { serial: 7 }, 1],
+    ['to *', 'IXFR', { serial: 6 }, 26],
+  ])('%s: %s %j', async (to, type, client: { serial?: number }, expected) => {
+    const corefile = `example.org {\n file db\n transfer org {\n to 192.0.2.9\n}\n transfer {\n ${to}\n}\n}`;
+    const authorities =
+      client.serial === undefined
+        ? []
+        : [
+            resourceRecord('example.org.', RecordType.SOA, 0, {
+              kind: 'soa',
+              mname: '.',
+              rname: '.',
+              serial: client.serial,
+              refreshSeconds: 0,
+              retrySeconds: 0,
+              expireSeconds: 0,
+              minimumSeconds: 0,
+            }),
+          ];
+    const lines = await transferred(corefile, 'example.org.', type, { authorities });
+    expect(typeof expected === 'number' ? lines.length : lines.join()).toBe(expected);
   });
 
   test('are refused over UDP and for others', async () => {

@@ -19,6 +19,8 @@ interface Item {
   hits: number;
   lastHitAt: number;
   refreshing: boolean;
+  /** Stale: not fetched again before. */
+  recheckAt: number;
 }
 
 interface Found {
@@ -165,6 +167,7 @@ export class CachePlugin implements Plugin {
       hits: 0,
       lastHitAt: now,
       refreshing: false,
+      recheckAt: 0,
     };
     if (store.set(key, item)) metrics.evictions[kind].value += 1;
     // A name that came into being must not be denied by what is left of its absence.
@@ -194,8 +197,10 @@ export class CachePlugin implements Plugin {
       if (outcome.kind === 'reply') this.#keep(detached(request), outcome.message);
       const fresh = this.#success.get(item.key) ?? this.#denial.get(item.key);
       if (fresh !== undefined && fresh !== item) fresh.hits = item.hits;
+      else this.#putOff(item);
     } catch {
-      // The entry in force stays; the next query tries again.
+      // The entry in force stays; a later query tries again.
+      this.#putOff(item);
     } finally {
       item.refreshing = false;
     }
@@ -204,10 +209,12 @@ export class CachePlugin implements Plugin {
   async #serveStale(request: DnsRequest, next: Handler, item: Item): Promise<Outcome> {
     request.reuse.refuse();
     const { serveStale } = this.#options;
-    if (serveStale?.verify === true) {
+    const isDue = this.#clock.now() >= item.recheckAt;
+    if (isDue && serveStale?.verify === true) {
       const fresh = await this.#verified(request, next, serveStale.verifyTimeoutMs);
       if (fresh !== undefined) return fresh;
-    } else if (!item.refreshing) {
+      this.#putOff(item);
+    } else if (isDue && !item.refreshing) {
       void this.#refresh(request, next, item);
     }
     this.#metrics.of(request.server).servedStale.value += 1;
@@ -215,6 +222,10 @@ export class CachePlugin implements Plugin {
     const reply = this.#reply(request, item, 0);
     if (reply.kind !== 'reply') return reply;
     return { ...reply, message: withTtl(reply.message, serveStale?.ttlSeconds ?? 0) };
+  }
+
+  #putOff(item: Item): void {
+    item.recheckAt = this.#clock.now() + (this.#options.serveStale?.recheckMs ?? 0);
   }
 
   /** A reply that may replace a stale one (RFC 8767 §4), if it comes in time. */

@@ -33,6 +33,8 @@ export interface CacheOptions {
     /** How long a verification may take before the stale answer goes out. */
     readonly verifyTimeoutMs: number;
     readonly ttlSeconds: number;
+    /** After a fetch that brought nothing, stale answers go out this long without another. */
+    readonly recheckMs: number;
   };
   readonly keepTtl: boolean;
 }
@@ -158,7 +160,7 @@ function prefetchOf({ name, args }: Directive): NonNullable<CacheOptions['prefet
   };
 }
 
-/** `serve_stale [DURATION] [immediate|verify [TIMEOUT]] [TTL]`. */
+/** `serve_stale [DURATION] [immediate|verify [TIMEOUT]] [TTL [RECHECK]]`. */
 function serveStaleOf({ args }: Directive): NonNullable<CacheOptions['serveStale']> {
   const words = [...args];
   const isDuration = (text: string | undefined): boolean => /^\d+[a-zµ]/.test(text ?? '');
@@ -168,6 +170,10 @@ function serveStaleOf({ args }: Directive): NonNullable<CacheOptions['serveStale
     throw new CorefileError(mode, `serve_stale '${mode.text}'; expected immediate or verify`);
   const timeout = isDuration(words[0]?.text) ? words.shift() : undefined;
   const ttl = words.shift();
+  const recheck = words.shift();
+  const [extra] = words;
+  if (extra !== undefined)
+    throw new CorefileError(extra, `serve_stale: unexpected '${extra.text}' after RECHECK`);
   return {
     upToMs: upTo === undefined ? HOUR_MS : durationArgument(upTo, 'serve_stale'),
     verify: mode?.text === 'verify',
@@ -177,5 +183,6 @@ function serveStaleOf({ args }: Directive): NonNullable<CacheOptions['serveStale
         : durationArgument(timeout, 'serve_stale timeout'),
     ttlSeconds:
       ttl === undefined ? 0 : integerArgument(ttl, 'serve_stale TTL', { min: 0, max: 3600 }),
+    recheckMs: recheck === undefined ? 0 : durationArgument(recheck, 'serve_stale recheck'),
   };
 }

@@ -25,6 +25,7 @@ import {
   labelsOf,
 } from '../../message/name.ts';
 import type { DnsRequest, Handler, Outcome, Plugin } from '../../plugin/plugin.ts';
+import { transferredServices } from './transfer.ts';
 import { fallsThrough, type ExternalSource, type Fallthrough } from '../../plugin/setup.ts';
 
 export interface K8sExternalOptions {
@@ -46,6 +47,22 @@ export class K8sExternalPlugin implements Plugin {
   constructor(options: K8sExternalOptions, source: () => ExternalSource | undefined) {
     this.#options = options;
     this.#source = source;
+  }
+
+  /** The whole zone; undefined where it is none of the plugin's, or before the API has been read. */
+  transfer(zone: string): ResourceRecord[] | undefined {
+    const source = this.#source();
+    if (source?.synced !== true || !this.#options.zones.includes(zone)) return undefined;
+    const { ttlSeconds, headless } = this.#options;
+    const soa = this.#soa({ zone }, source);
+    const server = this.#serverName(zone);
+    return [
+      soa,
+      nameRecord(zone, RecordType.NS, ttlSeconds, server),
+      ...this.#serverAddresses(server),
+      ...transferredServices(source, { zone, ttlSeconds, headless }),
+      soa,
+    ];
   }
 
   async serve(request: DnsRequest, next: Handler): Promise<Outcome> {
@@ -132,7 +149,7 @@ export class K8sExternalPlugin implements Plugin {
     return localAddresses.map((address) => addressRecord(name, ttlSeconds, address));
   }
 
-  #soa({ zone }: BackendQuery, source: ExternalSource): ResourceRecord {
+  #soa({ zone }: Pick<BackendQuery, 'zone'>, source: ExternalSource): ResourceRecord {
     const { apex, ttlSeconds } = this.#options;
     return resourceRecord(zone, RecordType.SOA, ttlSeconds, {
       kind: 'soa',

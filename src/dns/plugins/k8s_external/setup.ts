@@ -36,11 +36,10 @@ export const k8sExternal: PluginModule = {
     const zones = zoneArguments(directive.args, context.zones);
     const { siblings, localAddresses } = context;
     const options = { zones, ttlSeconds, apex, headless, fallthrough, localAddresses };
-    return {
-      plugin: new K8sExternalPlugin(
-        options,
-        () => siblings().find(({ name }) => name === 'kubernetes')?.instance.external,
-      ),
-    };
+    const plugin = new K8sExternalPlugin(
+      options,
+      () => siblings().find(({ name }) => name === 'kubernetes')?.instance.external,
+    );
+    return { plugin, transferer: { zones, transfer: (zone) => plugin.transfer(zone) } };
   },
 };

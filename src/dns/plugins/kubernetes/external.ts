@@ -1,6 +1,6 @@
 import type { BackendRecord, Found } from '../../backend/backend.ts';
 import { joinName } from '../../message/name.ts';
-import type { ExternalSource } from '../../plugin/setup.ts';
+import type { ExternalService, ExternalSource } from '../../plugin/setup.ts';
 import type { KubernetesView } from './kubernetes-view.ts';
 import type { AddressView, PortView, ServiceView } from './service-view.ts';
 
@@ -47,6 +47,21 @@ export class ExternalLookup implements ExternalSource {
             matchingPorts(name, service.ports).map(({ port }) => this.#record(base, host, port)),
           );
     return records.length === 0 ? undefined : records;
+  }
+
+  services(options: { readonly headless: boolean }): ExternalService[] {
+    return this.#view.services
+      .all()
+      .filter(({ namespace }) => this.#view.namespaceExposed(namespace))
+      .filter(
+        ({ kind, external }) => external.length > 0 || (options.headless && kind === 'headless'),
+      )
+      .map(({ name, namespace, ports }) => ({
+        labels: [name, namespace],
+        ports: ports
+          .filter((port) => port.name !== '')
+          .map((port) => [`_${port.name}`, `_${port.protocol}`]),
+      }));
   }
 
   findReverse(address: string, zone: string, options: { readonly headless: boolean }): Found {
