@@ -9,15 +9,13 @@ import { EtcdLeaseKv } from '../../src/node/etcd-lease-kv.ts';
 import type { KvEvent } from '../../src/overlay/lease-kv.ts';
 import { debianProgram } from './debian-program.ts';
 import { RunningEtcd } from './support/etcd.ts';
+import { ownNetworks, pinnedWeb } from './support/overlay-cluster.ts';
 import { curl, RunningUp, runPodwire } from './support/podwire.ts';
 
 const etcd = debianProgram('etcd-server', 'usr/bin/etcd');
 const etcdctl = debianProgram('etcd-client', 'usr/bin/etcdctl');
-const NETWORKS = [
-  ['--node-cidr', '127.38.0.0/16', '--lb-cidr', '127.38.255.0/24'],
-  ['--pod-cidr', '127.249.0.0/16', '--service-cidr', '127.99.0.0/16'],
-  ['--dns-listen', '127.0.0.1:21054', '--api-listen', '127.0.0.1:26444'],
-].flat();
+const NETWORKS = ownNetworks(3);
+const MANIFEST = pinnedWeb({ name: 'web', node: 'node-2', nodePort: 30_301 });
 
 describe.skipIf(etcd === undefined || etcdctl === undefined)(
   'leases in etcd (skipped where Debian has no etcd)',
@@ -123,24 +121,3 @@ describe.skipIf(etcd === undefined || etcdctl === undefined)(
     });
   },
 );
-
-const MANIFEST = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      nodeName: node-2
-      containers: [{ name: web, image: traefik/whoami, ports: [{ containerPort: 80 }] }]
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec:
-  type: NodePort
-  selector: { app: web }
-  ports: [{ port: 80, nodePort: 30301 }]
-`;

@@ -5,40 +5,17 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { switchNode } from '../../src/cluster/node-exec.ts';
+import { ownNetworks, pinnedWeb } from './support/overlay-cluster.ts';
 import { curl, finished, has, RunningCommand, RunningUp, runPodwire } from './support/podwire.ts';
 
 /** One pod on each node, and a Service for each: asked at node-1, `on-1` stays there and `on-2` crosses the overlay. */
 const MANIFEST = [1, 2, 3]
-  .map(
-    (number) => `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: on-${number} }
-spec:
-  selector: { matchLabels: { app: on-${number} } }
-  template:
-    metadata: { labels: { app: on-${number} } }
-    spec:
-      nodeName: node-${number}
-      containers: [{ name: web, image: traefik/whoami, ports: [{ containerPort: 80 }] }]
----
-apiVersion: v1
-kind: Service
-metadata: { name: on-${number} }
-spec:
-  type: NodePort
-  selector: { app: on-${number} }
-  ports: [{ port: 80, nodePort: 3020${number} }]
-`,
+  .map((number) =>
+    pinnedWeb({ name: `on-${number}`, node: `node-${number}`, nodePort: 30_200 + number }),
   )
   .join('---');
 
-/** Beside the default plan, which another cluster may have. */
-const NETWORKS = [
-  ['--node-cidr', '127.28.0.0/16', '--lb-cidr', '127.28.255.0/24'],
-  ['--pod-cidr', '127.248.0.0/16', '--service-cidr', '127.98.0.0/16'],
-  ['--dns-listen', '127.0.0.1:21053', '--api-listen', '127.0.0.1:26443'],
-].flat();
+const NETWORKS = ownNetworks(2);
 /** On a machine that stands still for a fifth of a second TCP sends again, which the capture then has. */
 const STALLS = { retry: 3 };
 const NODE_1 = '127.28.0.2';

@@ -3,34 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ownNetworks, pinnedWeb } from './support/overlay-cluster.ts';
 import { curl, has, RunningUp, runPodwire } from './support/podwire.ts';
 
-const MANIFEST = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 4
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      nodeName: node-2
-      containers: [{ name: web, image: traefik/whoami, ports: [{ containerPort: 80 }] }]
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec:
-  type: NodePort
-  selector: { app: web }
-  ports: [{ port: 80, nodePort: 30401 }]
-`;
-const NETWORKS = [
-  ['--node-cidr', '127.48.0.0/16', '--lb-cidr', '127.48.255.0/24'],
-  ['--pod-cidr', '127.250.0.0/16', '--service-cidr', '127.100.0.0/16'],
-  ['--dns-listen', '127.0.0.1:21055', '--api-listen', '127.0.0.1:26445'],
-].flat();
+const MANIFEST = pinnedWeb({ name: 'web', node: 'node-2', nodePort: 30_401, replicas: 4 });
+const NETWORKS = ownNetworks(4);
 
 let folder = '';
 let up: RunningUp | undefined;
