@@ -1,16 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
 import type { ContainerSpec } from '../runtime/container.ts';
 import type { BuiltinImage, ImageServices, RunningImage } from './image.ts';
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * After SIGTERM a server goes on accepting for this long, closing each connection after its answer:
- * proxies learn of the termination meanwhile. Well-behaved servers (and preStop sleeps) do the same.
+ * After SIGTERM a server goes on accepting, closing each connection after its answer, until nothing has come in at
+ * five looks in a row: proxies learn of the termination meanwhile. Well-behaved servers (and preStop sleeps) do the
+ * same. Looks, not a time: while the process stands still neither requests nor news of the termination get through.
  */
-const LAME_DUCK_MS = 500;
+const LAME_DUCK = { lookMs: 100, quietLooks: 5, maxLooks: 50 } as const;
 
 /** One HTTP server on the pod's address. Resolves once it listens; rejects with the bind error. */
 export async function serveHttp(
@@ -19,10 +20,14 @@ export async function serveHttp(
   port: number,
   handler: HttpHandler,
 ): Promise<RunningImage> {
-  let leaving = false;
+  const state = { leaving: false, arrivals: 0 };
   const server = createServer((request, response) => {
-    if (leaving) response.setHeader('connection', 'close');
+    state.arrivals += 1;
+    if (state.leaving) response.setHeader('connection', 'close');
     handler(request, response);
+  });
+  server.on('connection', () => {
+    state.arrivals += 1;
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -33,24 +38,29 @@ export async function serveHttp(
   });
   const { address, port: bound } = server.address() as AddressInfo;
   spec.output.write('stdout', `listening on http://${address}:${bound}\n`);
-  return httpImage(server, services.clock, () => {
-    leaving = true;
-  });
+  return httpImage(server, services.clock, state);
 }
 
-function httpImage(server: Server, clock: Clock, leave: () => void): RunningImage {
+function httpImage(
+  server: Server,
+  clock: Clock,
+  state: { leaving: boolean; readonly arrivals: number },
+): RunningImage {
   const closed = new Promise<void>((resolve) => server.once('close', resolve));
-  let wakeUp = (): void => undefined;
+  const killed = new AbortController();
   let draining: Promise<void> | undefined;
+  const untilQuiet = async (): Promise<void> => {
+    const { lookMs, quietLooks, maxLooks } = LAME_DUCK;
+    let seen = state.arrivals;
+    for (let looks = 0, quiet = 0; looks < maxLooks && quiet < quietLooks; looks += 1) {
+      await sleep(clock, lookMs, killed.signal);
+      quiet = state.arrivals === seen ? quiet + 1 : 0;
+      seen = state.arrivals;
+    }
+  };
   const drain = async (): Promise<void> => {
-    leave();
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimer(LAME_DUCK_MS, resolve);
-      wakeUp = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
+    state.leaving = true;
+    await untilQuiet().catch(() => {});
     server.close();
     server.closeIdleConnections();
     await closed;
@@ -58,7 +68,7 @@ function httpImage(server: Server, clock: Clock, leave: () => void): RunningImag
   return {
     close: () => (draining ??= drain()),
     async [Symbol.asyncDispose]() {
-      wakeUp();
+      killed.abort();
       server.close();
       server.closeAllConnections();
       await closed;

@@ -1,5 +1,7 @@
 import { request } from 'node:http';
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../src/base/clock.ts';
 import { agnhost } from '../../../src/node/images/agnhost-image.ts';
 import { BUILTIN_IMAGES, imageBaseName } from '../../../src/node/images/catalogue.ts';
 import { httpOn, httpOnDeclaredPorts } from '../../../src/node/images/http-image.ts';
@@ -48,6 +50,40 @@ test('after SIGTERM it still answers for a moment, closing each connection', asy
   const { code, headers } = await get(urlIn(spec));
   expect([code, headers['connection']]).toEqual([200, 'close']);
   await image[Symbol.asyncDispose]();
+  await closed;
+  await expect(get(urlIn(spec))).rejects.toThrow('ECONNREFUSED');
+});
+
+test('it ends when five looks in a row saw nothing come in, however late they were', async () => {
+  const spec = containerSpec();
+  const clock = new ManualClock();
+  const image = await httpOn(80).start(spec, { ...anyPort, clock });
+  const closed = image.close();
+  const look = async (): Promise<void> => {
+    clock.advance(100);
+    await turn();
+  };
+  for (let looks = 0; looks < 4; looks += 1) await look();
+  expect((await get(urlIn(spec))).code).toBe(200);
+  for (let looks = 0; looks < 4; looks += 1) await look();
+  expect((await get(urlIn(spec))).code).toBe(200);
+  // A process that stood still for a second has looked once.
+  clock.advance(1000);
+  for (let looks = 0; looks < 6; looks += 1) await look();
+  await closed;
+  await expect(get(urlIn(spec))).rejects.toThrow('ECONNREFUSED');
+});
+
+test('nobody who goes on asking keeps it for more than fifty looks', async () => {
+  const spec = containerSpec();
+  const clock = new ManualClock();
+  const image = await httpOn(80).start(spec, { ...anyPort, clock });
+  const closed = image.close();
+  for (let looks = 0; looks < 50; looks += 1) {
+    expect((await get(urlIn(spec))).code).toBe(200);
+    clock.advance(100);
+    await turn();
+  }
   await closed;
   await expect(get(urlIn(spec))).rejects.toThrow('ECONNREFUSED');
 });
