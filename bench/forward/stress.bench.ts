@@ -1,7 +1,7 @@
 // Violence against an engine for a bounded time: see test/conformance/engine/violence.ts. Ends with what was corrupted
 // or truncated, which descriptors were left open, and which counters disagree; all must be none.
 //
-//   npx tsx bench/forward/stress.bench.ts [--engine epoll] [--seconds 600] [--connections 2000] [--seed 1]
+//   npx tsx bench/forward/stress.bench.ts [--engine epoll] [--seconds 600] [--connections 2000] [--threads 1] [--seed 1]
 //
 // Clients, servers and engine share one process, so `ulimit -n` must allow six descriptors a connection.
 import { readdirSync } from 'node:fs';
@@ -13,12 +13,14 @@ import { violence } from '../../test/conformance/engine/violence.ts';
 const REPORT_EVERY = 20_000;
 /** What a process opens with its first connections, such as an epoll instance of its own, is no leak. */
 const WARM_UP_DIALOGUES = 50;
+const SETTLE_MS = 2000;
 
 const { values } = parseArgs({
   options: {
     engine: { type: 'string', default: 'epoll' },
     seconds: { type: 'string', default: '30' },
     connections: { type: 'string', default: '200' },
+    threads: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
   },
 });
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
   const engine = createEngine({
     clock: systemClock,
     choice,
+    threads: Number(values.threads),
     onFallback: (reason) => fallbacks.push(reason),
   });
   const { seed } = values;
@@ -57,8 +60,6 @@ async function main(): Promise<void> {
   const wrong = report.corrupt + report.truncated + report.lost + counters.active;
   if (wrong + fallbacks.length > 0 || leaked > 0) process.exitCode = 1;
 }
-
-const SETTLE_MS = 2000;
 
 /** What is open once it is no more than `expected`, or still is after a while: then it leaks. */
 async function settledDescriptors(expected: number): Promise<number> {

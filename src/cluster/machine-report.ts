@@ -41,9 +41,15 @@ const TOOLS = {
 export function machineReport(reads: MachineReads): readonly MachineFact[] {
   return [
     { name: 'kernel', state: 'info', detail: `${reads.kernel} on ${reads.arch}` },
-    handleFact(reads),
-    epollFact(reads),
-    uringFact(reads),
+    autoFact(reads),
+    engineFact('uring', reads.uringRefusal(), 'koffi loads, io_uring is allowed', 'epoll'),
+    engineFact(
+      'epoll',
+      reads.epollRefusal(),
+      'koffi loads, epoll and eventfd are allowed',
+      'handle',
+    ),
+    engineFact('handle', reads.handleRefusal(), "Node's TCP handles can be used", 'net'),
     descriptorFact(reads),
     portsFact(reads),
     namespacesFact(reads),
@@ -60,29 +66,28 @@ export function machineReport(reads: MachineReads): readonly MachineFact[] {
 /** The real machine's engine support, for callers that cannot see the proxy. */
 export { epollEngineRefusal, handleEngineRefusal, uringEngineRefusal };
 
-function handleFact(reads: MachineReads): MachineFact {
-  const refusal = reads.handleRefusal();
-  return refusal === undefined
-    ? {
-        name: 'handle engine',
-        state: 'ok',
-        detail: "Node's TCP handles can be used; auto takes it",
-      }
-    : { name: 'handle engine', state: 'missing', detail: `${refusal}; auto takes net` };
+/** What `auto` takes, as createEngine has it. */
+function autoFact({ epollRefusal, handleRefusal, uringRefusal }: MachineReads): MachineFact {
+  const engines = [
+    ['uring', uringRefusal],
+    ['epoll', epollRefusal],
+    ['handle', handleRefusal],
+  ] as const;
+  const [taken = 'net'] = engines.find(([, refusal]) => refusal() === undefined) ?? [];
+  return { name: 'auto engine', state: 'info', detail: `is ${taken} here` };
 }
 
-function epollFact(reads: MachineReads): MachineFact {
-  const refusal = reads.epollRefusal();
+/** `instead`: what does the same where it does not work. */
+function engineFact(
+  engine: string,
+  refusal: string | undefined,
+  works: string,
+  instead: string,
+): MachineFact {
+  const name = `${engine} engine`;
   return refusal === undefined
-    ? { name: 'epoll engine', state: 'ok', detail: 'koffi loads, epoll and eventfd are allowed' }
-    : { name: 'epoll engine', state: 'missing', detail: refusal };
-}
-
-function uringFact(reads: MachineReads): MachineFact {
-  const refusal = reads.uringRefusal();
-  return refusal === undefined
-    ? { name: 'uring engine', state: 'ok', detail: 'koffi loads, io_uring is allowed' }
-    : { name: 'uring engine', state: 'missing', detail: `${refusal}; epoll does the same` };
+    ? { name, state: 'ok', detail: works }
+    : { name, state: 'missing', detail: `${refusal}; ${instead} does the same` };
 }
 
 function descriptorFact({ read }: MachineReads): MachineFact {

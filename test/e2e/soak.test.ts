@@ -7,7 +7,7 @@ const SCRIPT = join(import.meta.dirname, '../../bench/forward/soak.bench.ts');
 /** If nothing were given back of 2,500 connections, memory would grow by a third. */
 const LOAD = ['--idle', '1000', '--rate', '500', '--seconds', '5', '--growth', '20'];
 
-test.each(['net', 'handle'])(
+test.each(['net', 'handle', 'epoll', 'uring'])(
   'the engine %s serves a stream of connections beside idle ones and keeps nothing of them',
   async (engine) => {
     const argv = ['--import', 'tsx', SCRIPT, '--engine', engine, ...LOAD];

@@ -13,7 +13,7 @@ import { loadTcpBinding } from './tcp-binding.ts';
 
 /**
  * `net` uses node:net's public API only; `handle` what lies under it, at half the cost; `epoll` and `uring` make the
- * system calls themselves, in threads of their own. `auto` is `handle` where Node offers it, else `net`.
+ * system calls themselves, in threads of their own. `auto` is the first that works here of uring, epoll, handle and net.
  */
 export const ENGINE_CHOICES = ['auto', 'net', 'handle', 'epoll', 'uring'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
@@ -39,16 +39,18 @@ export interface CreateEngineOptions {
  */
 export function createEngine(options: CreateEngineOptions): Engine {
   const { choice = 'auto' } = options;
-  if (choice === 'auto' || choice === 'net' || choice === 'handle')
-    return portableEngine(choice, options);
+  if (choice === 'net' || choice === 'handle') return portableEngine(choice, options);
   const probe = probeLinux();
   if (probe.kind === 'works') return linuxEngine(probe.linux, choice, options);
-  throw unavailable(choice, probe.reason);
+  if (choice !== 'auto') throw unavailable(choice, probe.reason);
+  const engine = portableEngine('auto', options);
+  options.onFallback?.(`the engine "${engine.name}" is used, on the main thread: ${probe.reason}`);
+  return engine;
 }
 
 function linuxEngine(
   linux: Linux,
-  choice: 'epoll' | 'uring',
+  choice: 'auto' | 'epoll' | 'uring',
   options: CreateEngineOptions,
 ): Engine {
   const { clock, limits, threads } = options;
