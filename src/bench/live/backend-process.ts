@@ -28,6 +28,8 @@ export type BackendReply =
   | { readonly kind: 'slip'; readonly slip: Slip };
 
 process.on('disconnect', () => process.exit());
+// Who started it may have ended before anybody listened here.
+if (!process.connected) process.exit();
 process.once('message', (order: BackendOrder) => {
   if (order.kind !== 'scenario') return;
   const backends = new Backends(planOf(order.scenario), order.seed);

@@ -22,6 +22,8 @@ export type NamespaceReply =
   | { readonly kind: 'failed'; readonly reason: string };
 
 process.on('disconnect', () => process.exit());
+// Who started it may have ended before anybody listened here.
+if (!process.connected) process.exit();
 process.once('message', (order: NamespaceOrder) => {
   void follow(order).then(reply);
 });

@@ -44,6 +44,8 @@ process.on('message', (order: ProxyOrder) => {
   void follow(order);
 });
 process.on('disconnect', () => process.exit());
+// Who started it may have ended before anybody listened here.
+if (!process.connected) process.exit();
 
 async function follow(order: ProxyOrder): Promise<void> {
   try {
