@@ -82,8 +82,9 @@ async function main(): Promise<void> {
   const ok =
     outcome.errors === 0 &&
     growth <= Number(values.growth) &&
-    after.descriptors === before.descriptors &&
-    after.handles === before.handles &&
+    // Fewer is what starting had open for a while: none of that is a leak.
+    after.descriptors <= before.descriptors &&
+    after.handles <= before.handles &&
     after.active === 0;
   console.log(ok ? 'PASS' : 'FAIL');
   proxy.kill();
@@ -117,7 +118,7 @@ async function measureAtRest(proxy: ChildProcess, before: Measurement): Promise<
   for (let left = REST_SECONDS; ; left -= 1) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const now = await measure(proxy);
-    const isAtRest = now.descriptors === before.descriptors && now.handles === before.handles;
+    const isAtRest = now.descriptors <= before.descriptors && now.handles <= before.handles;
     if (left === 0 || (isAtRest && now.active === 0)) return now;
   }
 }
