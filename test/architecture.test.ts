@@ -8,7 +8,10 @@ const SRC = resolve(import.meta.dirname, '../src');
 
 /** What each folder may import from its siblings, and why the list is that short. */
 const MAY_IMPORT: Record<string, { from: readonly string[]; why: string }> = {
-  base: { from: [], why: 'the floor: clock, random, lifetime, errors, log, metrics, addresses' },
+  base: {
+    from: [],
+    why: 'the floor: clock, random, lifetime, errors, log, metrics, addresses, system calls',
+  },
   wire: { from: ['base'], why: 'pure codecs; fuzzed without a socket' },
   api: { from: ['base'], why: 'resource types and validation; no behaviour' },
   ipam: { from: ['base'], why: 'pure allocators over a narrow store' },

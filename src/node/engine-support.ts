@@ -1,4 +1,4 @@
-import { probeLinux } from '../proxy/engine/linux/probe.ts';
+import { probeLinux } from '../base/linux/probe.ts';
 import { ringRefusal } from '../proxy/engine/linux/ring-probe.ts';
 
 export { handleEngineRefusal } from '../proxy/engine/create-engine.ts';

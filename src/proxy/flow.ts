@@ -1,10 +1,7 @@
 import type { Protocol } from '../api/types/core.ts';
+import type { SocketAddress } from '../base/socket-address.ts';
 
-export interface SocketAddress {
-  /** Canonical text, see base/ip. */
-  readonly address: string;
-  readonly port: number;
-}
+export type { SocketAddress };
 
 /** One connection (TCP) or one client's datagrams (UDP) as the proxy of one node first sees it. */
 export interface Flow {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import type { Event } from '../../src/api/types/core.ts';
-import { probeLinux } from '../../src/proxy/engine/linux/probe.ts';
+import { probeLinux } from '../../src/base/linux/probe.ts';
 import { ApiCluster } from './support/api-cluster.ts';
 import { curl } from './support/podwire.ts';
 

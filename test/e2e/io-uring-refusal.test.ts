@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { probeLinux } from '../../src/proxy/engine/linux/probe.ts';
+import { probeLinux } from '../../src/base/linux/probe.ts';
 
 const SCRIPT = join(import.meta.dirname, 'processes/without-io-uring.ts');
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import koffi from 'koffi';
-import { AF_INET, SOCK_STREAM } from '../../src/proxy/engine/linux/abi.ts';
-import { loadLinux } from '../../src/proxy/engine/linux/system-calls.ts';
+import { AF_INET, SOCK_STREAM } from '../../src/base/linux/abi.ts';
+import { loadLinux } from '../../src/base/linux/system-calls.ts';
 
 type DupTo = (from: number, to: number) => number;
 

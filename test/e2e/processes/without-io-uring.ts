@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 import { systemClock } from '../../../src/base/clock.ts';
 import { createEngine } from '../../../src/proxy/engine/create-engine.ts';
 import { SYS_IO_URING_SETUP } from '../../../src/proxy/engine/linux/ring-abi.ts';
-import { loadLinux } from '../../../src/proxy/engine/linux/system-calls.ts';
+import { loadLinux } from '../../../src/base/linux/system-calls.ts';
 
 // include/uapi/linux/prctl.h, seccomp.h, bpf_common.h
 const PR_SET_SECCOMP = 22;

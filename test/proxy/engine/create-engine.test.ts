@@ -5,9 +5,9 @@ import {
   type EngineChoice,
   handleEngineRefusal,
 } from '../../../src/proxy/engine/create-engine.ts';
-import { probeLinux } from '../../../src/proxy/engine/linux/probe.ts';
+import { probeLinux } from '../../../src/base/linux/probe.ts';
 import { ringRefusal } from '../../../src/proxy/engine/linux/ring-probe.ts';
-import type { Linux } from '../../../src/proxy/engine/linux/system-calls.ts';
+import type { Linux } from '../../../src/base/linux/system-calls.ts';
 
 const node = process as unknown as { binding: unknown };
 const { binding } = node;

@@ -1,4 +1,4 @@
-import type { Address, Linux } from './system-calls.ts';
+import type { Address, Linux } from '../../../base/linux/system-calls.ts';
 
 /** The size of a big read, and of the buffer that takes it. */
 export const BUFFER_BYTES = 65_536;

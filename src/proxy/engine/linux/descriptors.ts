@@ -1,5 +1,5 @@
-import { SOCKADDR } from './abi.ts';
-import type { Linux, Mapping, SystemCalls } from './system-calls.ts';
+import { SOCKADDR } from '../../../base/linux/abi.ts';
+import type { Linux, Mapping, SystemCalls } from '../../../base/linux/system-calls.ts';
 
 /** fs.nr_open's default: no process has higher descriptors. */
 const MOST_DESCRIPTORS = 1 << 20;

@@ -13,10 +13,10 @@ import {
   SHUT_WR,
   SPLICE_F_MOVE,
   SPLICE_F_NONBLOCK,
-} from './abi.ts';
+} from '../../../base/linux/abi.ts';
 import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts';
 import { type Pipe, PIPE_BYTES, type PipePool } from './pipe-pool.ts';
-import type { Address, SystemCalls } from './system-calls.ts';
+import type { Address, SystemCalls } from '../../../base/linux/system-calls.ts';
 
 /** What a direction needs of its thread. */
 export interface DirectionTools {

@@ -1,4 +1,4 @@
-import * as abi from './abi.ts';
+import * as abi from '../../../base/linux/abi.ts';
 import {
   type Backend,
   type BackendHost,
@@ -8,7 +8,7 @@ import {
 } from './conversation.ts';
 import { Epoll } from './epoll.ts';
 import { EpollConversation, type EpollTurns } from './epoll-conversation.ts';
-import type { Linux } from './system-calls.ts';
+import type { Linux } from '../../../base/linux/system-calls.ts';
 import type { TcpSockets } from './tcp-sockets.ts';
 
 /** Keys of sockets are twice their slot, plus the end. */

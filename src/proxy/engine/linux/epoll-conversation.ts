@@ -1,4 +1,11 @@
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, ETIMEDOUT } from './abi.ts';
+import {
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLRDHUP,
+  ETIMEDOUT,
+} from '../../../base/linux/abi.ts';
 import {
   CLIENT,
   type Conversation,

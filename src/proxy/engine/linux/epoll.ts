@@ -1,6 +1,17 @@
-import { EINTR, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT } from './abi.ts';
+import {
+  EINTR,
+  EPOLL_CLOEXEC,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_EVENT,
+} from '../../../base/linux/abi.ts';
 import type { Descriptors } from './descriptors.ts';
-import { type Linux, type Mapping, systemError, type SystemCalls } from './system-calls.ts';
+import {
+  type Linux,
+  type Mapping,
+  systemError,
+  type SystemCalls,
+} from '../../../base/linux/system-calls.ts';
 
 const EVENTS_A_TURN = 512;
 

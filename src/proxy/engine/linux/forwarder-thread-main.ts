@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Forwarder, type ForwarderInput } from './forwarder.ts';
 import { MappedMemory } from './mapped-memory.ts';
-import { loadLinux } from './system-calls.ts';
+import { loadLinux } from '../../../base/linux/system-calls.ts';
 
 const input = workerData as ForwarderInput;
 const { linux } = new MappedMemory(loadLinux(), input.memory);

@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
-import { EFD_CLOEXEC, EFD_NONBLOCK } from './abi.ts';
+import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../../base/linux/abi.ts';
 import { Descriptors } from './descriptors.ts';
 import type { BackendName, ForwarderInput } from './forwarder.ts';
 import { HEADER, Mailbox, SIDE, SlotTable, TO_WORKER } from './mailbox.ts';
 import { MappedMemory } from './mapped-memory.ts';
-import { type Linux, systemError } from './system-calls.ts';
+import { type Linux, systemError } from '../../../base/linux/system-calls.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
 export interface ForwarderThreadOptions {

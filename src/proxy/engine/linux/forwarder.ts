@@ -1,4 +1,4 @@
-import * as abi from './abi.ts';
+import * as abi from '../../../base/linux/abi.ts';
 import { BUFFER_BYTES, BufferPool } from './buffer-pool.ts';
 import type { Backend, BackendHost, Conversation } from './conversation.ts';
 import { Descriptors } from './descriptors.ts';
@@ -18,7 +18,7 @@ import {
 import { PipePool } from './pipe-pool.ts';
 import { RingBackend } from './ring-backend.ts';
 import { SlotPool } from './slot-pool.ts';
-import type { Linux } from './system-calls.ts';
+import type { Linux } from '../../../base/linux/system-calls.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
 export type BackendName = 'epoll' | 'uring';

@@ -17,7 +17,7 @@ import type { BackendName } from './forwarder.ts';
 import { openListeningSockets } from './listening-sockets.ts';
 import type { RemoteConnection } from './remote-connection.ts';
 import { RemoteForwarder } from './remote-forwarder.ts';
-import type { Linux } from './system-calls.ts';
+import type { Linux } from '../../../base/linux/system-calls.ts';
 
 export interface LinuxEngineOptions {
   readonly linux: Linux;

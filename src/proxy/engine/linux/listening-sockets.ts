@@ -1,9 +1,15 @@
 import type { SocketAddress } from '../../flow.ts';
 import { ListenError } from '../engine.ts';
 import { BACKLOG } from '../stream-end.ts';
-import { IPPROTO_TCP, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET, TCP_NODELAY } from './abi.ts';
-import { decodeSockaddr, encodeSockaddr } from './sockaddr.ts';
-import { errnoError, type SystemCalls } from './system-calls.ts';
+import {
+  IPPROTO_TCP,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from '../../../base/linux/abi.ts';
+import { decodeSockaddr, encodeSockaddr } from '../../../base/linux/sockaddr.ts';
+import { errnoError, type SystemCalls } from '../../../base/linux/system-calls.ts';
 import type { TcpSockets } from './tcp-sockets.ts';
 
 export interface ListeningSockets {

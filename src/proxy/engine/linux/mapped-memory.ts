@@ -1,4 +1,4 @@
-import type { Linux, Mapping } from './system-calls.ts';
+import type { Linux, Mapping } from '../../../base/linux/system-calls.ts';
 
 /** Arenas are a MiB, so this is more memory than an engine can fill; Linux allows a process 65,530 (vm.max_map_count). */
 const MOST_MAPPINGS = 32_768;

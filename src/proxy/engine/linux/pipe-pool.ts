@@ -1,6 +1,6 @@
-import { F_SETPIPE_SZ, O_CLOEXEC, O_NONBLOCK } from './abi.ts';
+import { F_SETPIPE_SZ, O_CLOEXEC, O_NONBLOCK } from '../../../base/linux/abi.ts';
 import type { Descriptors } from './descriptors.ts';
-import type { Linux, Mapping, SystemCalls } from './system-calls.ts';
+import type { Linux, Mapping, SystemCalls } from '../../../base/linux/system-calls.ts';
 
 /** What one splice(2) can take: fs.pipe-max-size as shipped. Bigger ones need CAP_SYS_RESOURCE. */
 export const PIPE_BYTES: number = 1 << 20;

@@ -9,11 +9,11 @@ import type {
   EngineCounters,
   Route,
 } from '../engine.ts';
-import { ETIMEDOUT } from './abi.ts';
+import { ETIMEDOUT } from '../../../base/linux/abi.ts';
 import type { ForwarderThread } from './forwarder-thread.ts';
 import { COUNTER, FIELD, SOCKADDR_FIELD, TO_MAIN, TO_WORKER } from './mailbox.ts';
-import { decodeSockaddr, encodeSockaddr, isSameFamily } from './sockaddr.ts';
-import { errnoError } from './system-calls.ts';
+import { decodeSockaddr, encodeSockaddr, isSameFamily } from '../../../base/linux/sockaddr.ts';
+import { errnoError } from '../../../base/linux/system-calls.ts';
 
 export interface RemoteConnectionHost {
   readonly thread: ForwarderThread;

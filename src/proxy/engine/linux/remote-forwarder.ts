@@ -1,12 +1,12 @@
 import type { Clock } from '../../../base/clock.ts';
 import type { SocketAddress } from '../../flow.ts';
 import type { EngineCounters, EngineListener, PortableEngine, Route, Router } from '../engine.ts';
-import { SHUT_RD } from './abi.ts';
+import { SHUT_RD } from '../../../base/linux/abi.ts';
 import type { BackendName } from './forwarder.ts';
 import { ForwarderThread } from './forwarder-thread.ts';
 import { FIELD, TO_MAIN, TO_WORKER } from './mailbox.ts';
 import { RemoteConnection, type RemoteConnectionHost } from './remote-connection.ts';
-import type { Linux, SystemCalls } from './system-calls.ts';
+import type { Linux, SystemCalls } from '../../../base/linux/system-calls.ts';
 import type { TcpSockets } from './tcp-sockets.ts';
 
 const LISTENER_SLOTS = 16_384;

@@ -1,11 +1,11 @@
-import { EPOLLIN } from './abi.ts';
+import { EPOLLIN } from '../../../base/linux/abi.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { Backend, BackendHost, Conversation } from './conversation.ts';
 import { type Completion, Ring } from './ring.ts';
 import * as abi from './ring-abi.ts';
 import { KEYS_A_SLOT, RingConversation, type RingTurns } from './ring-conversation.ts';
 import { type RingTools, SMALL_BYTES } from './ring-direction.ts';
-import type { Linux } from './system-calls.ts';
+import type { Linux } from '../../../base/linux/system-calls.ts';
 import type { TcpSockets } from './tcp-sockets.ts';
 
 const WAKE_KEY = -1;

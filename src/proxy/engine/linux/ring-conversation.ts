@@ -1,4 +1,4 @@
-import { EPOLLERR, EPOLLHUP, EPOLLOUT, ETIMEDOUT } from './abi.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLOUT, ETIMEDOUT } from '../../../base/linux/abi.ts';
 import {
   CLIENT,
   type Conversation,

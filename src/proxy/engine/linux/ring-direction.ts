@@ -10,7 +10,7 @@ import {
   MSG_NOSIGNAL,
   MSG_WAITALL,
   SHUT_WR,
-} from './abi.ts';
+} from '../../../base/linux/abi.ts';
 import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts';
 import {
   BIG_READ,
@@ -22,7 +22,7 @@ import {
 } from './direction.ts';
 import type { Ring } from './ring.ts';
 import * as abi from './ring-abi.ts';
-import type { Address } from './system-calls.ts';
+import type { Address } from '../../../base/linux/system-calls.ts';
 
 /** What completed. Keys of a direction's requests are its base plus twice one of these. */
 export const REQUEST = { receive: 0, send: 1, poll: 2, connect: 3 } as const;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { errorCode, errorMessage } from '../../../base/errors.ts';
 import { openRing } from './ring.ts';
-import type { Linux } from './system-calls.ts';
+import type { Linux } from '../../../base/linux/system-calls.ts';
 
 /** kernel.io_uring_disabled since Linux 6.6, see Documentation/admin-guide/sysctl/kernel.rst. */
 const SWITCH = '/proc/sys/kernel/io_uring_disabled';

@@ -1,4 +1,4 @@
-import { EAGAIN, EBUSY, EINTR, EINVAL, ETIME } from './abi.ts';
+import { EAGAIN, EBUSY, EINTR, EINVAL, ETIME } from '../../../base/linux/abi.ts';
 import type { Descriptors } from './descriptors.ts';
 import * as abi from './ring-abi.ts';
 import {
@@ -7,7 +7,7 @@ import {
   type Linux,
   type Mapping,
   type SystemCalls,
-} from './system-calls.ts';
+} from '../../../base/linux/system-calls.ts';
 
 const SQ_ENTRIES = 2048;
 const CQ_ENTRIES = 16_384;

@@ -1,5 +1,10 @@
-import * as abi from './abi.ts';
-import { type Linux, type Mapping, type SystemCalls, uninterrupted } from './system-calls.ts';
+import * as abi from '../../../base/linux/abi.ts';
+import {
+  type Linux,
+  type Mapping,
+  type SystemCalls,
+  uninterrupted,
+} from '../../../base/linux/system-calls.ts';
 
 /** Offsets into the argument memory. */
 const ARGUMENT = { sockaddr: 0, length: 32, value: 36, bytes: 48 } as const;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLLIN } from '../../../../src/proxy/engine/linux/abi.ts';
+import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLLIN } from '../../../../src/base/linux/abi.ts';
 import { Descriptors } from '../../../../src/proxy/engine/linux/descriptors.ts';
 import { MappedMemory } from '../../../../src/proxy/engine/linux/mapped-memory.ts';
-import { probeLinux } from '../../../../src/proxy/engine/linux/probe.ts';
+import { probeLinux } from '../../../../src/base/linux/probe.ts';
 import { type Completion, Ring } from '../../../../src/proxy/engine/linux/ring.ts';
 import {
   IORING_CQE_F_MORE,

@@ -1,6 +1,6 @@
 /**
  * Numbers of the Linux ABI as its headers name them. They are the same on x86-64 and arm64 (asm-generic)
- * except where a table says so; other architectures are refused by {@link ../linux/probe.ts}.
+ * except where a table says so; other architectures are refused by probe.ts.
  */
 
 // include/uapi/asm-generic/errno-base.h and errno.h

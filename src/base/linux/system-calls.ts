@@ -14,7 +14,7 @@ import {
 export type Address = number;
 
 /**
- * The calls that the engine makes, straight into libc through koffi. Descriptors and results are plain
+ * The calls that forwarding and overlay make, straight into libc through koffi. Descriptors and results are plain
  * numbers; -1 means failure and `errno()` must be asked before anything else is called. Whoever passes an
  * {@link Address} keeps its memory alive during the call; none of these keeps it longer.
  */

@@ -1,5 +1,5 @@
-import { formatIp, parseIp } from '../../../base/ip.ts';
-import type { SocketAddress } from '../../flow.ts';
+import { formatIp, parseIp } from '../ip.ts';
+import type { SocketAddress } from '../socket-address.ts';
 import { AF_INET, AF_INET6, SOCKADDR } from './abi.ts';
 
 /** `::ffff:0:0/96`: what a dual-stack socket calls an IPv4 client (RFC 4291 section 2.5.5.2). */

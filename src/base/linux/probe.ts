@@ -1,4 +1,4 @@
-import { errorMessage } from '../../../base/errors.ts';
+import { errorMessage } from '../errors.ts';
 import { EFD_CLOEXEC, EPOLL_CLOEXEC } from './abi.ts';
 import { type Linux, loadLinux, type SystemCalls, systemError } from './system-calls.ts';
 
@@ -9,7 +9,7 @@ export type LinuxProbe =
 /** The architectures whose ABI abi.ts describes. */
 const ARCHITECTURES: readonly string[] = ['x64', 'arm64'];
 
-/** Whether this process can make the engine's system calls: tries those that a sandbox might refuse. */
+/** Whether this process can make the system calls of this folder: tries those that a sandbox might refuse. */
 export function probeLinux(): LinuxProbe {
   if (process.platform !== 'linux') return refused(`it needs Linux, this is ${process.platform}`);
   if (!ARCHITECTURES.includes(process.arch))

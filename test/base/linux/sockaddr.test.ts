@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeSockaddr, encodeSockaddr } from '../../../../src/proxy/engine/linux/sockaddr.ts';
+import { decodeSockaddr, encodeSockaddr } from '../../../src/base/linux/sockaddr.ts';
 
 test.each([
   ['192.0.2.1', 443, 16, '020001bbc0000201'],
