@@ -14,9 +14,10 @@ import {
   SPLICE_F_MOVE,
   SPLICE_F_NONBLOCK,
 } from '../../../base/linux/abi.ts';
+import type { Address, SystemCalls } from '../../../base/linux/system-calls.ts';
 import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts';
 import { type Pipe, PIPE_BYTES, type PipePool } from './pipe-pool.ts';
-import type { Address, SystemCalls } from '../../../base/linux/system-calls.ts';
+import { OUTCOME, type Outcome, type Way } from './way.ts';
 
 /** What a direction needs of its thread. */
 export interface DirectionTools {
@@ -26,19 +27,6 @@ export interface DirectionTools {
   /** Where every recv lands: BUFFER_BYTES, valid during one step only. */
   readonly scratch: Address;
 }
-
-/** How a step of {@link Direction.move} ended. */
-export const OUTCOME = {
-  /** Nothing to do until the kernel reports one of the sockets, or ever. */
-  idle: 0,
-  /** There is more, but others want their turn. */
-  again: 1,
-  /** Nothing was wrong: the loop goes on. Never returned by `move`. */
-  moved: 2,
-  sourceBroken: 3,
-  sinkBroken: 4,
-} as const;
-export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
 /** Rounds of read and write before other connections get their turn: at most 2 MiB, or 32 MiB spliced. */
 const ROUNDS_A_TURN = 32;
@@ -53,7 +41,7 @@ const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
  * bytes that the sink has not taken, and reads nothing more until they are gone. Both sockets are
  * non-blocking and watched edge-triggered; they belong to the conversation.
  */
-export class Direction {
+export class Direction implements Way {
   readonly #tools: DirectionTools;
   readonly from: number;
   readonly to: number;
@@ -83,6 +71,11 @@ export class Direction {
     this.from = from;
     this.to = to;
     this.#bigReads = bigReads;
+  }
+
+  /** Its calls are over when they return. */
+  get inFlight(): boolean {
+    return false;
   }
 
   /** True while bytes wait for the sink. */

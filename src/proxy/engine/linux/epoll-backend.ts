@@ -1,30 +1,26 @@
 import * as abi from '../../../base/linux/abi.ts';
-import {
-  type Backend,
-  type BackendHost,
-  CLIENT,
-  type Conversation,
-  type End,
-} from './conversation.ts';
-import { Epoll } from './epoll.ts';
-import { EpollConversation, type EpollTurns } from './epoll-conversation.ts';
 import type { Linux } from '../../../base/linux/system-calls.ts';
+import type { Backend, BackendHost } from './backend.ts';
+import { type Carrier, CLIENT, Conversation, type End, SERVER } from './conversation.ts';
+import { Conversations } from './conversations.ts';
+import { Direction } from './direction.ts';
+import { Epoll } from './epoll.ts';
 import type { TcpSockets } from './tcp-sockets.ts';
 
 /** Keys of sockets are twice their slot, plus the end. */
 const WAKE_KEY = -1;
 const WATCHED = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
+const ENDING = abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR;
 
 /**
  * epoll + recv, send and splice(2). Sockets are watched edge-triggered, from their connect or their dial's success
  * until they are closed, with one epoll_ctl each; listeners are level-triggered.
  */
-export class EpollBackend implements Backend, EpollTurns {
+export class EpollBackend implements Backend, Carrier<Direction> {
   readonly #host: BackendHost;
   readonly #epoll: Epoll;
   readonly #sockets: TcpSockets;
-  readonly #conversations = new Map<number, EpollConversation>();
-  #again = new Set<EpollConversation>();
+  readonly #conversations = new Conversations<Direction>();
 
   constructor(linux: Linux, sockets: TcpSockets, host: BackendHost) {
     this.#host = host;
@@ -35,13 +31,13 @@ export class EpollBackend implements Backend, EpollTurns {
   }
 
   get busy(): boolean {
-    return this.#again.size > 0;
+    return this.#conversations.busy;
   }
 
   wait(timeoutMs: number): number {
     const count = this.#epoll.wait(timeoutMs);
     for (let index = 0; index < count; index += 1) this.#dispatch(index);
-    if (this.#again.size > 0) this.#takeTurns();
+    if (this.#conversations.busy) this.#conversations.takeTurns(this.#moveOn);
     return count;
   }
 
@@ -58,24 +54,25 @@ export class EpollBackend implements Backend, EpollTurns {
   }
 
   serve(slot: number, generation: number, client: number): Conversation {
-    const conversation = new EpollConversation(this.#host, this, slot, generation, client);
-    this.#conversations.set(slot, conversation);
+    const conversation = new Conversation(this.#host, this, slot, generation, client);
+    this.#conversations.add(conversation);
     return conversation;
   }
 
   forget(slot: number): void {
-    const conversation = this.#conversations.get(slot);
-    if (conversation !== undefined) this.#again.delete(conversation);
-    this.#conversations.delete(slot);
+    this.#conversations.forget(slot);
   }
 
-  again(conversation: EpollConversation): void {
-    this.#again.add(conversation);
+  awaitDial(conversation: Conversation<Direction>): void {
+    this.#watch(conversation, SERVER, conversation.server);
   }
 
-  watch(conversation: EpollConversation, end: End): void {
-    const fd = end === CLIENT ? conversation.client : conversation.server;
-    this.#epoll.watch(fd, WATCHED, conversation.slot * 2 + end, conversation.generation);
+  again(conversation: Conversation<Direction>): void {
+    this.#conversations.again(conversation);
+  }
+
+  #watch({ slot, generation }: Conversation<Direction>, end: End, fd: number): void {
+    this.#epoll.watch(fd, WATCHED, slot * 2 + end, generation);
   }
 
   #dispatch(index: number): void {
@@ -86,30 +83,57 @@ export class EpollBackend implements Backend, EpollTurns {
       this.#host.acceptSome(slot);
       return;
     }
-    const conversation = this.#conversations.get(slot);
-    // Closed earlier in this turn, and its slot perhaps used again.
-    if (conversation?.generation !== this.#epoll.generation(index)) return;
+    const conversation = this.#conversations.get(slot, this.#epoll.generation(index));
+    if (conversation === undefined) return;
     const events = this.#epoll.events(index);
     if (conversation.state === 'dialing') this.#dialProgressed(conversation, events);
     if (conversation.state !== 'forwarding') return;
-    conversation.ready((key & 1) as End, events);
+    this.#ready(conversation, (key & 1) as End, events);
     this.#host.counted(conversation);
   }
 
-  #dialProgressed(conversation: EpollConversation, events: number): void {
-    if ((events & (abi.EPOLLERR | abi.EPOLLHUP)) !== 0) {
-      const result = this.#sockets.error(conversation.server);
-      if (result < 0) {
-        conversation.dialEnded(-result);
-        return;
-      }
+  #dialProgressed(conversation: Conversation<Direction>, events: number): void {
+    const { client, server } = conversation;
+    const errno = this.#sockets.connectError(server, events);
+    if (errno !== 0) {
+      conversation.dialFailed(errno);
+      return;
     }
-    conversation.established();
+    const { tools } = this.#host;
+    conversation.established(
+      new Direction(tools, client, server),
+      new Direction(tools, server, client),
+    );
+    this.#watch(conversation, CLIENT, client);
   }
 
-  #takeTurns(): void {
-    const turn = this.#again;
-    this.#again = new Set();
-    for (const conversation of turn) conversation.moveOn();
+  /** What epoll said of one end: it is the source of one way and the sink of the other. */
+  #ready(conversation: Conversation<Direction>, end: End, events: number): void {
+    const { up, down } = conversation;
+    const source = end === CLIENT ? up : down;
+    const sink = end === CLIENT ? down : up;
+    if ((events & abi.EPOLLOUT) !== 0 && sink?.blocked === true) {
+      sink.sinkReady();
+      this.#advance(conversation, sink);
+    }
+    if ((events & (abi.EPOLLIN | ENDING)) !== 0 && source !== undefined) {
+      source.sourceReady(events);
+      this.#advance(conversation, source);
+    }
+    // What had arrived before the reset has been passed on, unless the other side takes nothing.
+    if ((events & abi.EPOLLERR) !== 0) conversation.broken(end);
+  }
+
+  readonly #moveOn = (conversation: Conversation<Direction>): void => {
+    const { up, down } = conversation;
+    if (up !== undefined) this.#advance(conversation, up);
+    if (down !== undefined) this.#advance(conversation, down);
+  };
+
+  #advance(conversation: Conversation<Direction>, direction: Direction): void {
+    if (conversation.state !== 'forwarding') return;
+    const hadEnded = direction.ended;
+    const outcome = direction.move(conversation.isLast(direction));
+    conversation.settle(direction, outcome, hadEnded);
   }
 }

@@ -1,6 +1,8 @@
 import * as abi from '../../../base/linux/abi.ts';
+import type { Linux } from '../../../base/linux/system-calls.ts';
+import type { Backend, BackendHost } from './backend.ts';
 import { BUFFER_BYTES, BufferPool } from './buffer-pool.ts';
-import type { Backend, BackendHost, Conversation } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
 import { Descriptors } from './descriptors.ts';
 import type { DirectionTools } from './direction.ts';
 import { EpollBackend } from './epoll-backend.ts';
@@ -18,7 +20,6 @@ import {
 import { PipePool } from './pipe-pool.ts';
 import { RingBackend } from './ring-backend.ts';
 import { SlotPool } from './slot-pool.ts';
-import type { Linux } from '../../../base/linux/system-calls.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
 export type BackendName = 'epoll' | 'uring';

@@ -1,13 +1,16 @@
-import { EPOLLIN } from '../../../base/linux/abi.ts';
+import { EPOLLIN, EPOLLOUT, ETIMEDOUT } from '../../../base/linux/abi.ts';
+import type { Linux } from '../../../base/linux/system-calls.ts';
+import type { Backend, BackendHost } from './backend.ts';
 import { BufferPool } from './buffer-pool.ts';
-import type { Backend, BackendHost, Conversation } from './conversation.ts';
+import { type Carrier, CLIENT, Conversation, SERVER } from './conversation.ts';
+import { Conversations } from './conversations.ts';
 import { type Completion, Ring } from './ring.ts';
 import * as abi from './ring-abi.ts';
-import { KEYS_A_SLOT, RingConversation, type RingTurns } from './ring-conversation.ts';
-import { type RingTools, SMALL_BYTES } from './ring-direction.ts';
-import type { Linux } from '../../../base/linux/system-calls.ts';
+import { REQUEST, RingDirection, type RingTools, SMALL_BYTES } from './ring-direction.ts';
 import type { TcpSockets } from './tcp-sockets.ts';
 
+/** Keys of a conversation's requests: its slot times this, plus a REQUEST twice, plus the end whose way it is. */
+const KEYS_A_SLOT = 8;
 const WAKE_KEY = -1;
 const IGNORED_KEY = -2;
 /** Generations stay below it, so that with a key below 2^32 they fit a number. */
@@ -17,41 +20,40 @@ const MOST_POLLS = 1 << 20;
  * io_uring, with one io_uring_enter a turn. Listeners are polled and accept4 is called for each client: accepting over
  * the ring would need getpeername(2) for each, so it saves no call, and would take clients that there is no slot for.
  */
-export class RingBackend implements Backend, RingTurns {
-  readonly tools: RingTools;
-  readonly sockets: TcpSockets;
+export class RingBackend implements Backend, Carrier<RingDirection> {
   readonly #host: BackendHost;
+  readonly #sockets: TcpSockets;
   readonly #ring: Ring;
-  readonly #conversations = new Map<number, RingConversation>();
+  readonly #tools: RingTools;
+  readonly #conversations = new Conversations<RingDirection>();
   /** The poll under way on each listener, by slot: its generation tells it from earlier ones. */
   readonly #listenerPolls = new Map<number, { readonly fd: number; readonly generation: number }>();
   #polls = 0;
-  #again = new Set<RingConversation>();
 
   constructor(linux: Linux, sockets: TcpSockets, host: BackendHost) {
     this.#host = host;
-    this.sockets = sockets;
+    this.#sockets = sockets;
     this.#ring = new Ring(linux, host.descriptors);
     const smallBuffers = new BufferPool(linux, SMALL_BYTES);
-    this.tools = { ...host.tools, ring: this.#ring, smallBuffers };
+    this.#tools = { ...host.tools, ring: this.#ring, smallBuffers };
     this.#pollWake();
   }
 
   get busy(): boolean {
-    return this.#again.size > 0;
+    return this.#conversations.busy;
   }
 
   wait(timeoutMs: number): number {
     this.#ring.submitAndWait(timeoutMs);
     const count = this.#ring.drain(this.#completed);
-    if (this.#again.size > 0) this.#takeTurns();
+    if (this.#conversations.busy) this.#conversations.takeTurns(this.#moveOn);
     return count;
   }
 
   watchListener(slot: number, fd: number): void {
     this.#polls = (this.#polls + 1) % MOST_POLLS;
     this.#listenerPolls.set(slot, { fd, generation: this.#polls });
-    this.#poll(fd, 0, slot * KEYS_A_SLOT, this.#polls);
+    this.#poll(fd, EPOLLIN, 0, slot * KEYS_A_SLOT, this.#polls);
   }
 
   unwatchListener(slot: number): void {
@@ -72,19 +74,24 @@ export class RingBackend implements Backend, RingTurns {
   }
 
   serve(slot: number, generation: number, client: number): Conversation {
-    const conversation = new RingConversation(this.#host, this, slot, generation, client);
-    this.#conversations.set(slot, conversation);
+    const conversation = new Conversation(this.#host, this, slot, generation, client);
+    this.#conversations.add(conversation);
     return conversation;
   }
 
   forget(slot: number): void {
-    const conversation = this.#conversations.get(slot);
-    if (conversation !== undefined) this.#again.delete(conversation);
-    this.#conversations.delete(slot);
+    this.#conversations.forget(slot);
   }
 
-  again(conversation: RingConversation): void {
-    this.#again.add(conversation);
+  awaitDial(conversation: Conversation<RingDirection>): void {
+    const { slot, server, generation } = conversation;
+    conversation.dialInFlight = true;
+    const key = slot * KEYS_A_SLOT + 2 * REQUEST.connect;
+    this.#poll(server, EPOLLOUT, 0, key, generation);
+  }
+
+  again(conversation: Conversation<RingDirection>): void {
+    this.#conversations.again(conversation);
   }
 
   readonly #completed = ({ key, generation, result, flags }: Completion): void => {
@@ -98,11 +105,66 @@ export class RingBackend implements Backend, RingTurns {
       this.#listenerReady(slot, generation);
       return;
     }
-    const conversation = this.#conversations.get(slot);
-    if (conversation?.generation !== generation) return;
-    conversation.completed(key % KEYS_A_SLOT, result, flags);
-    if (conversation.state === 'forwarding') this.#host.counted(conversation);
+    const conversation = this.#conversations.get(slot, generation);
+    if (conversation === undefined) return;
+    this.#requestCompleted(conversation, key % KEYS_A_SLOT, result, flags);
+    if (conversation.state === 'ending') conversation.closeWhenIdle();
+    else if (conversation.state === 'forwarding') this.#host.counted(conversation);
   };
+
+  #requestCompleted(
+    conversation: Conversation<RingDirection>,
+    code: number,
+    result: number,
+    flags: number,
+  ): void {
+    const request = code >> 1;
+    if (request === REQUEST.connect) {
+      this.#dialCompleted(conversation, result);
+      return;
+    }
+    const way = (code & 1) === CLIENT ? conversation.up : conversation.down;
+    if (way === undefined) return;
+    if (conversation.state !== 'forwarding') {
+      way.inFlight = false;
+      return;
+    }
+    const hadEnded = way.ended;
+    const outcome = way.completed(request, result, flags, conversation.isLast(way));
+    conversation.settle(way, outcome, hadEnded);
+  }
+
+  /** `result`: events as poll(2) has them, or a negated errno. */
+  #dialCompleted(conversation: Conversation<RingDirection>, result: number): void {
+    const { slot, generation, client, server, state } = conversation;
+    conversation.dialInFlight = false;
+    if (state === 'abandoning') conversation.dialFailed(ETIMEDOUT);
+    if (state !== 'dialing') return;
+    const errno = result < 0 ? -result : this.#sockets.connectError(server, result);
+    if (errno !== 0) {
+      conversation.dialFailed(errno);
+      return;
+    }
+    const tools = this.#tools;
+    const key = slot * KEYS_A_SLOT;
+    const up = new RingDirection(tools, client, server, key + CLIENT, generation);
+    const down = new RingDirection(tools, server, client, key + SERVER, generation);
+    up.start();
+    down.start();
+    conversation.established(up, down);
+  }
+
+  readonly #moveOn = (conversation: Conversation<RingDirection>): void => {
+    const { up, down } = conversation;
+    if (up !== undefined) this.#moveBulk(conversation, up);
+    if (down !== undefined) this.#moveBulk(conversation, down);
+  };
+
+  #moveBulk(conversation: Conversation<RingDirection>, way: RingDirection): void {
+    if (conversation.state !== 'forwarding') return;
+    const hadEnded = way.ended;
+    conversation.settle(way, way.moveBulk(conversation.isLast(way)), hadEnded);
+  }
 
   #listenerReady(slot: number, generation: number): void {
     const poll = this.#listenerPolls.get(slot);
@@ -113,16 +175,10 @@ export class RingBackend implements Backend, RingTurns {
 
   /** Once for all: each write to the eventfd completes it again. */
   #pollWake(): void {
-    this.#poll(this.#host.wakeFd, abi.IORING_POLL_ADD_MULTI, WAKE_KEY, 0);
+    this.#poll(this.#host.wakeFd, EPOLLIN, abi.IORING_POLL_ADD_MULTI, WAKE_KEY, 0);
   }
 
-  #poll(fd: number, multi: number, key: number, generation: number): void {
-    this.#ring.push(abi.IORING_OP_POLL_ADD, 0, 0, fd, 0, multi, EPOLLIN, key, generation);
-  }
-
-  #takeTurns(): void {
-    const turn = this.#again;
-    this.#again = new Set();
-    for (const conversation of turn) conversation.moveOn();
+  #poll(fd: number, events: number, multi: number, key: number, generation: number): void {
+    this.#ring.push(abi.IORING_OP_POLL_ADD, 0, 0, fd, 0, multi, events, key, generation);
   }
 }

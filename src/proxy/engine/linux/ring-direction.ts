@@ -11,18 +11,12 @@ import {
   MSG_WAITALL,
   SHUT_WR,
 } from '../../../base/linux/abi.ts';
+import type { Address } from '../../../base/linux/system-calls.ts';
 import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts';
-import {
-  BIG_READ,
-  BIG_READS,
-  Direction,
-  type DirectionTools,
-  OUTCOME,
-  type Outcome,
-} from './direction.ts';
+import { BIG_READ, BIG_READS, Direction, type DirectionTools } from './direction.ts';
 import type { Ring } from './ring.ts';
 import * as abi from './ring-abi.ts';
-import type { Address } from '../../../base/linux/system-calls.ts';
+import { OUTCOME, type Outcome, type Way } from './way.ts';
 
 /** What completed. Keys of a direction's requests are its base plus twice one of these. */
 export const REQUEST = { receive: 0, send: 1, poll: 2, connect: 3 } as const;
@@ -44,7 +38,7 @@ const TRANSIENT: readonly number[] = [EAGAIN, EINTR, ENOBUFS, ENOMEM];
  *
  * The buffers that a request names are held until its completion. `release` may only follow the last one.
  */
-export class RingDirection {
+export class RingDirection implements Way {
   readonly #tools: RingTools;
   readonly from: number;
   readonly to: number;

@@ -63,14 +63,9 @@ export class TcpSockets {
     return result === -abi.EINPROGRESS || result === -abi.EINTR ? 0 : result;
   }
 
-  /** What is wrong with the socket, and clears it. */
-  error(fd: number): number {
-    this.#set(ARGUMENT.length, 4);
-    const value = this.#at(ARGUMENT.value);
-    const length = this.#at(ARGUMENT.length);
-    const result = this.#calls.getsockopt(fd, abi.SOL_SOCKET, abi.SO_ERROR, value, length);
-    if (result === -1) return -this.#calls.errno();
-    return -(this.#words[ARGUMENT.value / 4] ?? 0);
+  /** What came of a connect on a socket of which poll(2) has told these events: 0, or why it failed. */
+  connectError(fd: number, events: number): number {
+    return (events & (abi.EPOLLERR | abi.EPOLLHUP)) === 0 ? 0 : this.#pendingError(fd);
   }
 
   enable(fd: number, level: number, option: number): void {
@@ -100,6 +95,15 @@ export class TcpSockets {
 
   get #sockaddr(): number {
     return this.#at(ARGUMENT.sockaddr);
+  }
+
+  /** The errno that waits on the socket, which is cleared; 0: none. */
+  #pendingError(fd: number): number {
+    this.#set(ARGUMENT.length, 4);
+    const value = this.#at(ARGUMENT.value);
+    const length = this.#at(ARGUMENT.length);
+    const result = this.#calls.getsockopt(fd, abi.SOL_SOCKET, abi.SO_ERROR, value, length);
+    return result === -1 ? this.#calls.errno() : (this.#words[ARGUMENT.value / 4] ?? 0);
   }
 
   #at(offset: number): number {
