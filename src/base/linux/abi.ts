@@ -71,6 +71,7 @@ export const MAP_SHARED = 1;
 export const MAP_PRIVATE = 2;
 export const MAP_ANONYMOUS = 0x20;
 export const MAP_POPULATE = 0x8000;
+export const MADV_DONTNEED = 4;
 
 /**
  * struct epoll_event { __poll_t events; __u64 data; }, in 32-bit words. Packed on x86-64 only

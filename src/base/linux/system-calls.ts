@@ -29,9 +29,11 @@ export interface SystemCalls {
   epoll_wait(epoll: number, events: Address, most: number, timeoutMs: number): number;
   eventfd(initial: number, flags: number): number;
   fcntl(fd: number, command: number, argument: number): number;
+  getpagesize(): number;
   getsockname(fd: number, sockaddr: Address, length: Address): number;
   getsockopt(fd: number, level: number, name: number, value: Address, length: Address): number;
   listen(fd: number, backlog: number): number;
+  madvise(at: Address, bytes: number, advice: number): number;
   memcpy(to: Address, from: Address, bytes: number): number;
   mmap(
     at: Address,
@@ -81,9 +83,11 @@ const SIGNATURES: Readonly<Record<Exclude<keyof SystemCalls, 'errno'>, readonly 
   epoll_wait: ['int', 'int', 'int64', 'int', 'int'],
   eventfd: ['int', 'uint', 'int'],
   fcntl: ['int', 'int', 'int', 'int64'],
+  getpagesize: ['int'],
   getsockname: ['int', 'int', 'int64', 'int64'],
   getsockopt: ['int', 'int', 'int', 'int', 'int64', 'int64'],
   listen: ['int', 'int', 'int'],
+  madvise: ['int', 'int64', 'int64', 'int'],
   memcpy: ['int64', 'int64', 'int64', 'int64'],
   mmap: ['int64', 'int64', 'int64', 'int', 'int', 'int', 'int64'],
   munmap: ['int', 'int64', 'int64'],
