@@ -63,6 +63,8 @@ interface ClusterOptions {
 export interface ClusterSetting {
   readonly mode: ProxyModeName;
   readonly engine: EngineChoice;
+  /** Forwarding threads, 1 unless said otherwise. */
+  readonly threads?: number;
 }
 
 /** A cluster whose nodes know of no Service yet. */
@@ -88,8 +90,9 @@ class ProxyCluster implements AsyncDisposable {
   readonly ingress: Ingress;
   readonly proxiers: readonly Proxier[];
 
-  constructor({ mode, engine }: ClusterSetting, nodes: readonly NodePlan[], clock: Clock) {
-    this.engine = createEngine({ choice: engine, clock: systemClock });
+  constructor(setting: ClusterSetting, nodes: readonly NodePlan[], clock: Clock) {
+    const { mode, engine: choice, threads = 1 } = setting;
+    this.engine = createEngine({ choice, threads, clock: systemClock });
     const events: ListenerEvents = {
       problem: (problem) => this.problems.push(problem),
       solved: (spot) => this.solved.push(spot),

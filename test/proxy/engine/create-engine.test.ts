@@ -6,8 +6,10 @@ import {
   handleEngineRefusal,
 } from '../../../src/proxy/engine/create-engine.ts';
 import { probeLinux } from '../../../src/base/linux/probe.ts';
+import { SYS_IO_URING_SETUP } from '../../../src/proxy/engine/linux/ring-abi.ts';
 import { ringRefusal } from '../../../src/proxy/engine/linux/ring-probe.ts';
 import type { Linux } from '../../../src/base/linux/system-calls.ts';
+import { withoutKoffi, withRefusedCall } from '../../support/with-koffi.ts';
 
 const node = process as unknown as { binding: unknown };
 const { binding } = node;
@@ -49,6 +51,43 @@ describe('createEngine', () => {
       /"uring" does not work here.*riscv64/,
     );
   });
+
+  test('where koffi does not load takes the handles, and says so in one line each start', () => {
+    const expected = {
+      name: 'handle',
+      fallbacks: [`the engine "handle" is used, on the main thread: Cannot find module 'koffi'`],
+    };
+    expect(withoutKoffi(() => [created(), created('auto')])).toEqual([expected, expected]);
+    expect(() => withoutKoffi(() => created('epoll'))).toThrow(
+      /"epoll" does not work here: Cannot find module 'koffi'; use "auto" or "net"/,
+    );
+  });
+
+  test.skipIf(probeLinux().kind === 'refused').each([
+    ['EPERM', 1, /it is not permitted \(EPERM\)|kernel\.io_uring_disabled=/],
+    ['ENOSYS', 38, /does not know it \(ENOSYS\)/],
+    ['ENOMEM', 12, /too little memory that may be locked \(ENOMEM/],
+  ])(
+    'where io_uring is refused with %s takes epoll, and says so in one line each start',
+    (_, errno, why) => {
+      const starts = withRefusedCall(SYS_IO_URING_SETUP, errno, () => [
+        created(),
+        created('auto'),
+        created('uring'),
+      ]);
+      for (const { name, fallbacks } of starts) {
+        expect(name).toBe('epoll');
+        expect(fallbacks).toEqual([
+          expect.stringMatching(/^no io_uring here, the engine "epoll" is used: .*$/),
+        ]);
+        expect(fallbacks[0]).toMatch(why);
+      }
+      expect(withRefusedCall(SYS_IO_URING_SETUP, errno, () => created('epoll'))).toEqual({
+        name: 'epoll',
+        fallbacks: [],
+      });
+    },
+  );
 
   describe.each([
     ['no process.binding', undefined],
