@@ -26,7 +26,9 @@ if (choice === undefined) throw new Error(`no engine is called ${second ?? first
 if (isProxyModeName(first)) await serveService(first, choice);
 else {
   const engine = createEngine({ clock: systemClock, choice, onFallback: console.error });
-  const route = { kind: 'dial', address: ADDRESS, port: ports.backend } as const;
+  const target = { address: ADDRESS, port: ports.backend };
+  const standing = { choices: [target], seed: 1, taken: () => undefined };
+  const route = { kind: 'dial', ...target, standing: () => standing } as const;
   await engine.listen({ address: ADDRESS, port: ports.listen, route: () => route });
 }
 console.log('ready');

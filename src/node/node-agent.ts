@@ -301,11 +301,12 @@ function startProxy(options: NodeAgentOptions, podCIDR: Cidr, dialer: Dialer): N
 
 /** Through the machine's own sockets, at the ports where pods really listen. */
 function podDialer(podPorts: PodPorts): Dialer {
-  const way = (endpoint: SocketAddress, source: string) => ({
+  const way = ({ address, port }: SocketAddress, source: string) => ({
     kind: 'dial' as const,
-    address: endpoint.address,
-    port: podPorts.dialPort(endpoint.address, endpoint.port),
+    address,
+    port: podPorts.dialPort(address, port),
     localAddress: source,
+    lasting: podPorts.isSettled(address, port),
   });
   return { stream: way, datagrams: way };
 }

@@ -150,11 +150,14 @@ function subnetEnvOf(overlay: OverlayNode, conf: NetConf): SubnetEnv {
 
 function overlayDialer(overlay: OverlayNode, podPorts: PodPorts): Dialer {
   const isRemote = (address: string): boolean => overlay.reach(address).kind === 'overlay';
+  // Routes to other nodes come and go.
+  const isLocal = (address: string): boolean => overlay.reach(address).kind === 'local';
   const dial = (address: string, port: number, localAddress: string) => ({
     kind: 'dial' as const,
     address,
     port: podPorts.dialPort(address, port),
     localAddress,
+    lasting: isLocal(address) && podPorts.isSettled(address, port),
   });
   return {
     stream: ({ address, port }, sourceAddress) =>

@@ -22,6 +22,11 @@ export class PodPorts {
     return SUBSTITUTE_BASE + port;
   }
 
+  /** True: `dialPort` will say the same at any later time. */
+  isSettled(address: string, port: number): boolean {
+    return port >= this.#firstUnprivilegedPort || this.#moved.has(`${address}:${port}`);
+  }
+
   /** Where to dial `address:port`; addresses that are no pods' are left alone. */
   dialPort(address: string, port: number): number {
     if (port >= this.#firstUnprivilegedPort || !this.#moved.has(`${address}:${port}`)) return port;

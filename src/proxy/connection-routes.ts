@@ -5,18 +5,19 @@ import type { Dialer } from './dialer.ts';
 import type {
   ConnectionObserver,
   DialRoute,
+  DialTarget,
   EngineConnection,
   Route,
+  StandingRoute,
   StreamRoute,
 } from './engine/engine.ts';
-import type { Binding, ConnectionEvent, Decision, SocketAddress } from './flow.ts';
+import type { Binding, ConnectionEvent, Decision, Forward, SocketAddress } from './flow.ts';
 import { familyOf, type NodeContext } from './node-context.ts';
+import type { Odds } from './proxy-mode.ts';
 
 const RESET: Route = { kind: 'reset' };
 const CLOSE: Route = { kind: 'close' };
 const HOLD: Route = { kind: 'hold' };
-
-type Forward = Extract<Decision, { kind: 'forward' }>;
 
 /** A forwarded TCP connection that is open, as `conntrack -L` lists it. */
 export interface TrackedConnection {
@@ -64,10 +65,11 @@ export class ConnectionRoutes {
     this.#book.activity.close();
   }
 
-  routeOf(decision: Decision, connection: EngineConnection): Route {
+  /** `odds`: those of the connections like this one, if chance alone decides. */
+  routeOf(decision: Decision, connection: EngineConnection, odds?: () => Odds | undefined): Route {
     switch (decision.kind) {
       case 'forward':
-        return this.#forward(decision, connection);
+        return this.#forward(decision, connection, odds);
       case 'drop':
         return HOLD;
       case 'reject':
@@ -78,12 +80,20 @@ export class ConnectionRoutes {
     }
   }
 
-  #forward(decision: Forward, connection: EngineConnection): Route {
+  #forward(
+    decision: Forward,
+    connection: EngineConnection,
+    odds: (() => Odds | undefined) | undefined,
+  ): Route {
     const { endpoint, relay } = decision;
     const source = sourceOf(decision, connection.source.address, this.#context);
     const observer = new Tracked(this.#book, connection, endpoint, source, decision.binding);
     const way = this.#dialer.stream(endpoint, source);
-    if (relay === undefined) return { ...way, observer };
+    if (relay === undefined) {
+      if (way.kind === 'stream' || odds === undefined) return { ...way, observer };
+      const client = connection.source.address;
+      return { ...way, observer, standing: () => this.#standing(odds(), client) };
+    }
     const route: DialRoute | StreamRoute = {
       ...way,
       observer,
@@ -92,6 +102,26 @@ export class ConnectionRoutes {
       retry: () => this.routeOf(relay.retry(), connection),
     };
     return route;
+  }
+
+  /** Undefined unless every choice is dialled, and in the same way at any later time. */
+  #standing(odds: Odds | undefined, client: string): StandingRoute | undefined {
+    if (odds === undefined) return undefined;
+    const sources = odds.forwards.map((forward) => sourceOf(forward, client, this.#context));
+    const choices: DialTarget[] = [];
+    for (const [index, { endpoint }] of odds.forwards.entries()) {
+      const way = this.#dialer.stream(endpoint, sources[index] ?? client);
+      if (way.kind !== 'dial' || way.lasting !== true) return undefined;
+      choices.push(way);
+    }
+    return {
+      choices,
+      seed: odds.seed,
+      taken: (connection, choice) => {
+        const endpoint = odds.forwards[choice]?.endpoint ?? connection.destination;
+        return new Tracked(this.#book, connection, endpoint, sources[choice] ?? client, undefined);
+      },
+    };
   }
 }
 

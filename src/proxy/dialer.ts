@@ -16,6 +16,8 @@ interface SocketWay {
   readonly address: string;
   readonly port: number;
   readonly localAddress?: string;
+  /** True: the same at any later time, so it need not be asked for again. */
+  readonly lasting?: boolean;
 }
 
 export type StreamWay =
@@ -38,6 +40,12 @@ export interface DatagramChannel {
 
 /** Every endpoint is reached through the machine's own sockets. */
 export const directDialer: Dialer = {
-  stream: ({ address, port }, source) => ({ kind: 'dial', address, port, localAddress: source }),
+  stream: ({ address, port }, source) => ({
+    kind: 'dial',
+    address,
+    port,
+    localAddress: source,
+    lasting: true,
+  }),
   datagrams: ({ address, port }, source) => ({ kind: 'dial', address, port, localAddress: source }),
 };

@@ -12,16 +12,7 @@ export interface Flow {
 
 /** What happens to a flow. How a client meets each kind, by mode: docs/differences.md. */
 export type Decision =
-  | {
-      readonly kind: 'forward';
-      readonly endpoint: SocketAddress;
-      /** True: the backend sees the node's address; false: the client's own. */
-      readonly masquerade: boolean;
-      /** Told what becomes of the connection, by modes that count connections. */
-      readonly binding?: Binding;
-      /** Present when the proxy is an ordinary program between two connections: userspace mode. */
-      readonly relay?: Relay;
-    }
+  | Forward
   /** ICMP port unreachable: a TCP client is refused at once. */
   | {
       readonly kind: 'reject';
@@ -33,6 +24,17 @@ export type Decision =
   | { readonly kind: 'drop'; readonly reason: string }
   /** Not the proxy's business. */
   | { readonly kind: 'pass'; readonly reason: string };
+
+export interface Forward {
+  readonly kind: 'forward';
+  readonly endpoint: SocketAddress;
+  /** True: the backend sees the node's address; false: the client's own. */
+  readonly masquerade: boolean;
+  /** Told what becomes of the connection, by modes that count connections. */
+  readonly binding?: Binding;
+  /** Present when the proxy is an ordinary program between two connections: userspace mode. */
+  readonly relay?: Relay;
+}
 
 /**
  * How the userspace proxy treats a connection: both sockets are closed when either direction ends, and a

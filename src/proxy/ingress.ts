@@ -27,6 +27,7 @@ const MAX_REMEMBERED = 16_384;
 export class Ingress implements Resource {
   /** Who hears of ports that cannot be had. */
   readonly events: ListenerEvents;
+  readonly #engine: Engine;
   readonly #listeners: ListenerTable<NodeProxy>;
   readonly #nodes: NodeProxy[] = [];
   /** Whose address it is; null: nobody's. */
@@ -38,6 +39,7 @@ export class Ingress implements Resource {
     readonly events: ListenerEvents;
   }) {
     const { engine } = options;
+    this.#engine = engine;
     this.events = options.events;
     this.#listeners = new ListenerTable({
       clock: options.clock,
@@ -61,27 +63,41 @@ export class Ingress implements Resource {
   /** From now on flows of this node's clients enter through it. The first to join serves all strangers. */
   join(node: NodeProxy): void {
     this.#nodes.push(node);
-    this.#owners.clear();
+    this.forgetClients();
   }
 
   /** Also gives up all its claims. */
   leave(node: NodeProxy): void {
     const index = this.#nodes.indexOf(node);
     if (index !== -1) this.#nodes.splice(index, 1);
-    this.#owners.clear();
+    this.forgetClients();
     this.#listeners.releaseAll(node);
   }
 
   /** The node's addresses or its pods' have changed. */
   forgetClients(): void {
     this.#owners.clear();
+    this.decisionsChanged();
+  }
+
+  /** A node decides otherwise than before from now on. */
+  decisionsChanged(): void {
+    this.#engine.revokeStanding();
+  }
+
+  /** What the engine's threads have done until now is known afterwards. */
+  catchUp(): void {
+    this.#engine.catchUp();
   }
 
   claim(spot: Spot, node: NodeProxy, purpose: ListenPurpose): void {
+    // Which node a client enters may depend on who has claimed the spot.
+    this.decisionsChanged();
     this.#listeners.claim(spot, node, purpose);
   }
 
   release(spot: Spot, node: NodeProxy): void {
+    this.decisionsChanged();
     this.#listeners.release(spot, node);
   }
 

@@ -11,7 +11,7 @@ import type { ClosedConnections } from './closed-connections.ts';
 import { ConnectionRoutes, type TrackedConnection } from './connection-routes.ts';
 import type { Dialer } from './dialer.ts';
 import type { EngineConnection, Route } from './engine/engine.ts';
-import type { SocketAddress } from './flow.ts';
+import type { Flow, SocketAddress } from './flow.ts';
 import { NodePortChecks } from './health/node-port-checks.ts';
 import { ProxyHealth } from './health/proxy-health.ts';
 import type { Ingress, NodeProxy } from './ingress.ts';
@@ -116,15 +116,18 @@ export class Proxier implements NodeProxy, Resource {
 
   /** Forwarded TCP connections. */
   get connections(): Iterable<TrackedConnection> {
+    this.#ingress.catchUp();
     return this.#routes.open;
   }
 
   /** Notes what has passed on them until now; otherwise it is known to within ten seconds. */
   lookAtConnections(): void {
+    this.#ingress.catchUp();
     this.#routes.look();
   }
 
   get closedConnections(): ClosedConnections {
+    this.#ingress.catchUp();
     return this.#routes.closed;
   }
 
@@ -172,10 +175,8 @@ export class Proxier implements NodeProxy, Resource {
 
   route(connection: EngineConnection): Route {
     const { source, destination } = connection;
-    return this.#routes.routeOf(
-      this.mode.decide({ protocol: 'TCP', source, destination }),
-      connection,
-    );
+    const flow: Flow = { protocol: 'TCP', source, destination };
+    return this.#routes.routeOf(this.mode.decide(flow), connection, () => this.mode.odds(flow));
   }
 
   datagram(listener: DatagramListener, message: Buffer, source: SocketAddress): void {
@@ -213,6 +214,7 @@ export class Proxier implements NodeProxy, Resource {
     const { table, triggeredAtMs } = this.#state.build();
     this.#synced = table;
     this.mode.update(table);
+    this.#ingress.decisionsChanged();
     this.#listen(before, table);
     this.#checks.update(table.healthCheckNodePorts);
     this.#reconcileFlows();

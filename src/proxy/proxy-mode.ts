@@ -1,6 +1,6 @@
 import type { Resource } from '../base/lifetime.ts';
 import type { Frontend, RoutingTable } from '../services/routing-table.ts';
-import type { Decision, Flow, Trace } from './flow.ts';
+import type { Decision, Flow, Forward, Trace } from './flow.ts';
 
 export type ProxyModeName = 'iptables' | 'userspace' | 'nftables' | 'ipvs';
 
@@ -11,6 +11,14 @@ export interface Reach {
   readonly reason: string;
   /** Empty unless the verdict is `forward`. */
   readonly endpoints: readonly ReachableEndpoint[];
+}
+
+/** New flows from one address to one destination, when chance alone decides where they go. */
+export interface Odds {
+  /** At least one; each is as likely as the others. */
+  readonly forwards: readonly Forward[];
+  /** Of a stream of draws, 32 bits. */
+  readonly seed: number;
 }
 
 export interface ReachableEndpoint {
@@ -43,6 +51,11 @@ export interface ProxyMode extends Resource {
   decide(flow: Flow, trace?: Trace): Decision;
   /** The same question asked without making a connection: nothing is counted, drawn or remembered. */
   reach(flow: Flow, trace?: Trace): Reach;
+  /**
+   * What `decide` may say of all flows like this one until the next `update`. Undefined: it goes by more than chance (memory,
+   * counts), or they are not forwarded. Whoever draws by them need not ask `decide`.
+   */
+  odds(flow: Flow): Odds | undefined;
   /** The addresses of this node or of the Service at which the frontend is answered. */
   addresses(frontend: Frontend): readonly string[];
   stance(frontend: Frontend): Stance;

@@ -8,11 +8,11 @@ import { NodeProxy, type RuleSettings } from '../../src/node/node-proxy.ts';
 import { parseDetector, parseNodePortAddresses } from '../../src/node/proxy-flags.ts';
 import type { ObjectFeed } from '../../src/node/object-feed.ts';
 import { directDialer } from '../../src/proxy/dialer.ts';
-import type { Engine } from '../../src/proxy/engine/engine.ts';
 import { Ingress } from '../../src/proxy/ingress.ts';
 import type { ProxyModeName } from '../../src/proxy/proxy-mode.ts';
 import { cidr } from '../ipam/addresses.ts';
 import { endpoint, service, slice } from '../services/objects.ts';
+import { socklessEngine } from '../support/sockless-engine.ts';
 
 type Handler<T> = (current: T | undefined, previous: T | undefined) => void;
 
@@ -44,12 +44,7 @@ function node(zone: string, more: Partial<Node['spec']> = {}): Node {
   };
 }
 
-const engine = {
-  listen: async (local: { address: string; port: number }) => {
-    const close = (): Promise<void> => Promise.resolve();
-    return { local, close, [Symbol.asyncDispose]: close };
-  },
-} as unknown as Engine;
+const { engine } = socklessEngine();
 
 test('a proxy follows its node: zone, and whether load balancers should look elsewhere', async () => {
   const clock = new ManualClock();

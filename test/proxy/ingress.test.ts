@@ -1,32 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
-import type {
-  Engine,
-  EngineConnection,
-  ListenOptions,
-  Route,
-} from '../../src/proxy/engine/engine.ts';
+import type { EngineConnection, Route } from '../../src/proxy/engine/engine.ts';
 import { Ingress, type NodeProxy } from '../../src/proxy/ingress.ts';
 import type { Spot } from '../../src/proxy/listen-problem.ts';
-
-/** An engine that only remembers who listens where. */
-function fakeEngine() {
-  const routers = new Map<string, ListenOptions>();
-  const engine = {
-    listen: async (options: ListenOptions) => {
-      const key = `${options.address}:${options.port}`;
-      routers.set(key, options);
-      const close = async (): Promise<void> => {
-        routers.delete(key);
-      };
-      await Promise.resolve();
-      return { local: options, close, [Symbol.asyncDispose]: close };
-    },
-  } as unknown as Engine;
-  const dial = (key: string, source: string): Route | undefined =>
-    routers.get(key)?.route({ source: { address: source, port: 1 } } as EngineConnection);
-  return { engine, routers, dial };
-}
+import { socklessEngine } from '../support/sockless-engine.ts';
 
 /** A node that says its name by the address it would dial. */
 function node(name: string, prefix: string): NodeProxy {
@@ -38,7 +15,9 @@ function node(name: string, prefix: string): NodeProxy {
 }
 
 function setUp() {
-  const { engine, routers, dial } = fakeEngine();
+  const { engine, listening: routers, revocations } = socklessEngine();
+  const dial = (key: string, source: string): Route | undefined =>
+    routers.get(key)?.route({ source: { address: source, port: 1 } } as EngineConnection);
   const clock = new ManualClock();
   const events = { problem: () => {}, solved: () => {} };
   const ingress = new Ingress({ engine, clock, events });
@@ -50,7 +29,7 @@ function setUp() {
     const route = dial(key, source);
     return route?.kind === 'dial' ? route.address : route?.kind;
   };
-  return { ingress, a, b, routers, enters };
+  return { ingress, a, b, routers, enters, revocations };
 }
 
 const FOR_WEB = { kind: 'traffic', service: 'default/web', text: 'default/web' } as const;
@@ -100,5 +79,21 @@ describe('ingress', () => {
     ingress.leave(b);
     await ingress.settled();
     expect(routers.size).toBe(0);
+  });
+
+  test('no answer stands longer than which node a client enters at', async () => {
+    const { ingress, a, b, revocations } = setUp();
+    const revokes = (change: () => void): boolean => {
+      const before = revocations();
+      change();
+      return revocations() > before;
+    };
+    expect(revokes(() => ingress.claim(VIP, a, FOR_WEB))).toBe(true);
+    expect(revokes(() => ingress.claim(VIP, b, FOR_WEB))).toBe(true);
+    expect(revokes(() => ingress.forgetClients())).toBe(true);
+    expect(revokes(() => ingress.release(VIP, b))).toBe(true);
+    expect(revokes(() => ingress.leave(a))).toBe(true);
+    expect(revokes(() => ingress.join(a))).toBe(true);
+    await ingress.close();
   });
 });

@@ -20,6 +20,10 @@ export interface Engine extends Resource {
    * the stream: it is ended, reset or destroyed as the other side says.
    */
   splice(client: Duplex, addresses: ConnectionAddresses, route: Router): void;
+  /** From now on no {@link StandingRoute} given so far is followed any more. */
+  revokeStanding(): void;
+  /** What its threads have done until now is known to observers and counters afterwards; otherwise it may be milliseconds late. */
+  catchUp(): void;
 }
 
 /** An engine on the main thread, which can take over from one that is not. */
@@ -69,8 +73,7 @@ export type Route =
   /** Silence: what the client sends is thrown away until it gives up or the hold time is over. */
   | { readonly kind: 'hold' };
 
-export interface DialRoute extends UpstreamRoute {
-  readonly kind: 'dial';
+export interface DialTarget {
   readonly address: string;
   readonly port: number;
   /**
@@ -78,6 +81,25 @@ export interface DialRoute extends UpstreamRoute {
    * kernel's choice is used and counted as `sourcesLost`.
    */
   readonly localAddress?: string;
+}
+
+export interface DialRoute extends UpstreamRoute, DialTarget {
+  readonly kind: 'dial';
+  /** What would do for more connections like this one; asked by engines that can follow it, now and then. */
+  standing?(): StandingRoute | undefined;
+}
+
+/**
+ * An answer to all further connections from the same client address to the same listener, until it is revoked: chance
+ * alone decides, so an engine may do so without asking the router, and reports afterwards.
+ */
+export interface StandingRoute {
+  /** At least one; each is as likely as the others. */
+  readonly choices: readonly DialTarget[];
+  /** Of the draws, 32 bits. */
+  readonly seed: number;
+  /** A connection goes to one of the choices. Returns who hears of it from now on. Must not throw. */
+  taken(connection: EngineConnection, choice: number): ConnectionObserver | undefined;
 }
 
 export interface StreamRoute extends UpstreamRoute {

@@ -93,6 +93,12 @@ export class StreamEngine implements PortableEngine, ConnectionHost {
     this.#serve(DuplexEnd.of(client), addresses, route);
   }
 
+  /** Every connection is asked about here. */
+  revokeStanding(): void {}
+
+  /** Nothing is done elsewhere. */
+  catchUp(): void {}
+
   /** From a connection whose sockets are gone. */
   ended(connection: Connection): void {
     this.counters.active -= 1;

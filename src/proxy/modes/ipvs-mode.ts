@@ -135,6 +135,11 @@ export class IpvsMode implements ProxyMode {
     return { verdict: 'forward', reason: '', endpoints };
   }
 
+  /** Never chance alone: every scheduler keeps a position or counts. */
+  odds(): undefined {
+    return undefined;
+  }
+
   addresses(frontend: Frontend): readonly string[] {
     return frontend.address === undefined
       ? this.#view.nodePortAddresses(frontend.family)

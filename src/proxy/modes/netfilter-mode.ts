@@ -3,9 +3,9 @@ import type { Random } from '../../base/random.ts';
 import type { Endpoint } from '../../services/endpoint.ts';
 import { emptyRoutingTable } from '../../services/routing-state.ts';
 import type { Frontend, RoutingTable, ServicePort } from '../../services/routing-table.ts';
-import type { Decision, Flow, Trace } from '../flow.ts';
+import type { Decision, Flow, Forward, Trace } from '../flow.ts';
 import { type NodePortHabits, NodeView } from '../node-context.ts';
-import type { ProxyMode, ProxyModeName, Reach, Stance } from '../proxy-mode.ts';
+import type { Odds, ProxyMode, ProxyModeName, Reach, Stance } from '../proxy-mode.ts';
 import { AffinityMemory, type ClientMemory } from './affinity-memory.ts';
 import { findFrontend } from './find-frontend.ts';
 import type { ModeOptions } from './mode-options.ts';
@@ -78,10 +78,10 @@ export class NetfilterMode implements ProxyMode {
     const route = this.#route(frontend, flow, trace);
     if (route.kind !== 'forward') return route;
     const endpoint = this.#choose(frontend.servicePort, route, flow, trace);
-    const masquerade = route.masquerade || isHairpin(flow, endpoint);
+    const forward = forwardTo(endpoint, route, flow);
     if (trace !== undefined)
-      this.#style.traceEndpoint(frontend.servicePort, endpoint, masquerade, trace);
-    return { kind: 'forward', endpoint, masquerade };
+      this.#style.traceEndpoint(frontend.servicePort, endpoint, forward.masquerade, trace);
+    return forward;
   }
 
   reach(flow: Flow, trace?: Trace): Reach {
@@ -102,6 +102,18 @@ export class NetfilterMode implements ProxyMode {
       (endpoint) => route.masquerade || isHairpin(flow, endpoint),
     );
     return { verdict: 'forward', reason: '', endpoints };
+  }
+
+  odds(flow: Flow): Odds | undefined {
+    const frontend = findFrontend(this.#table, this.#view, flow);
+    if (frontend === undefined || frontend.servicePort.info.affinityTimeoutSeconds > 0)
+      return undefined;
+    const route = this.#route(frontend, flow, undefined);
+    if (route.kind !== 'forward') return undefined;
+    const forwards = endpointsOf(frontend.servicePort, route).map((endpoint) =>
+      forwardTo(endpoint, route, flow),
+    );
+    return { forwards, seed: this.#random.uint32() };
   }
 
   addresses(frontend: Frontend): readonly string[] {
@@ -158,6 +170,10 @@ export class NetfilterMode implements ProxyMode {
     const index = this.#style.draw(servicePort, candidates, this.#random, trace);
     return candidates[index] as Endpoint;
   }
+}
+
+function forwardTo(endpoint: Endpoint, route: ForwardRoute, flow: Flow): Forward {
+  return { kind: 'forward', endpoint, masquerade: route.masquerade || isHairpin(flow, endpoint) };
 }
 
 function refusedReach(refusal: Refusal): Reach {

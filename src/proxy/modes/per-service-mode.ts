@@ -9,7 +9,7 @@ import {
 import type { ServicePortInfo } from '../../services/service-port-info.ts';
 import type { Decision, Flow, Trace } from '../flow.ts';
 import { familyOf } from '../node-context.ts';
-import type { ProxyMode, ProxyModeName, Reach, Stance } from '../proxy-mode.ts';
+import type { Odds, ProxyMode, ProxyModeName, Reach, Stance } from '../proxy-mode.ts';
 import { parseIpvsScheduler } from './ipvs-scheduler-setting.ts';
 import type { ModeOptions } from './mode-options.ts';
 import { isProxyModeName, PROXY_MODES } from './mode-table.ts';
@@ -55,6 +55,10 @@ export class PerServiceMode implements ProxyMode {
 
   reach(flow: Flow, trace?: Trace): Reach {
     return this.#modeFor(flow).reach(flow, trace);
+  }
+
+  odds(flow: Flow): Odds | undefined {
+    return this.#modeFor(flow).odds(flow);
   }
 
   addresses(frontend: Frontend): readonly string[] {

@@ -101,6 +101,11 @@ export class UserspaceMode implements ProxyMode {
     return { verdict: 'forward', reason: '', endpoints: equalShares(ready, () => true) };
   }
 
+  /** Never chance alone: endpoints take turns. */
+  odds(): undefined {
+    return undefined;
+  }
+
   addresses(frontend: Frontend): readonly string[] {
     return frontend.address === undefined
       ? this.#view.nodePortAddresses(frontend.family)

@@ -118,6 +118,33 @@ function flowOf([source, destination]: [string, string], index: number): Flow {
 }
 
 describe.each(MODES)('%s', (name) => {
+  test('has odds of all that it can reach, and only where nothing but chance decides', async () => {
+    const draws = name === 'iptables' || name === 'nftables';
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const { mode } = setUp(name, world);
+        for (const [index, pair] of world.flows.entries()) {
+          const flow = flowOf(pair, index);
+          const { verdict, endpoints: reachable } = mode.reach(flow);
+          const remembers = world.shape.sessionAffinity === 'ClientIP';
+          const expected =
+            draws && verdict === 'forward' && !remembers
+              ? reachable.map(({ address, snat }) => [address, snat])
+              : undefined;
+          const forwards = mode
+            .odds(flow)
+            ?.forwards.map(({ endpoint: { address, port }, masquerade }) => [
+              `${address}:${port}`,
+              masquerade,
+            ]);
+          expect(forwards).toEqual(expected);
+        }
+        await mode.close();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   test('decides what it says it can reach, with the source it says', async () => {
     await fc.assert(
       fc.asyncProperty(worlds, async (world) => {

@@ -5,7 +5,7 @@ import type { Service } from '../../../src/api/types/core.ts';
 import type { EndpointSlice } from '../../../src/api/types/discovery.ts';
 import type { ConnectionEvent, SocketAddress } from '../../../src/proxy/flow.ts';
 import type { Dialer } from '../../../src/proxy/dialer.ts';
-import type { ConnectionObserver, Engine } from '../../../src/proxy/engine/engine.ts';
+import type { ConnectionObserver } from '../../../src/proxy/engine/engine.ts';
 import { Ingress } from '../../../src/proxy/ingress.ts';
 import { PerServiceMode } from '../../../src/proxy/modes/per-service-mode.ts';
 import { nodeContext } from '../../../src/proxy/node-context.ts';
@@ -14,15 +14,11 @@ import { Proxier } from '../../../src/proxy/proxier.ts';
 import type { ProxyModeName } from '../../../src/proxy/proxy-mode.ts';
 import type { DatagramListener } from '../../../src/proxy/udp/datagram-listener.ts';
 import { cidr } from '../../ipam/addresses.ts';
+import { socklessEngine } from '../../support/sockless-engine.ts';
 
 export const NODE_IP = '192.168.0.2';
 
-const engine = {
-  listen: async (options: { address: string; port: number }) => {
-    const close = (): Promise<void> => Promise.resolve();
-    return { local: options, close, [Symbol.asyncDispose]: close };
-  },
-} as unknown as Engine;
+const { engine } = socklessEngine();
 
 export interface InspectedNode {
   readonly clock: ManualClock;

@@ -5,6 +5,7 @@ import type { BackendName, ForwarderInput } from './forwarder.ts';
 import { HEADER, Mailbox, SIDE, SlotTable, TO_WORKER } from './mailbox.ts';
 import { MappedMemory } from './mapped-memory.ts';
 import { type Linux, systemError } from '../../../base/linux/system-calls.ts';
+import { allocateOffers, StandingOffers } from './standing-routes.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
 /**
@@ -32,6 +33,7 @@ export class ForwarderThread {
   readonly table: SlotTable;
   readonly firstListenerSlot: number;
   readonly sockets: TcpSockets;
+  readonly standing: StandingOffers;
   readonly #outbox: Mailbox;
   readonly #inbox: Mailbox;
   readonly #descriptors: Descriptors;
@@ -55,8 +57,10 @@ export class ForwarderThread {
     const { linux } = this.#memory;
     const slots = connectionSlots + listenerSlots;
     const shared = SlotTable.allocate(slots);
+    const offers = allocateOffers();
     this.#options = options;
     this.table = new SlotTable(shared, slots);
+    this.standing = new StandingOffers(this.table, offers);
     this.firstListenerSlot = connectionSlots;
     this.#outbox = new Mailbox(this.table, SIDE.worker);
     this.#inbox = new Mailbox(this.table, SIDE.main);
@@ -70,6 +74,7 @@ export class ForwarderThread {
       table: shared,
       descriptors: this.#descriptors.shared,
       memory: this.#memory.shared,
+      offers,
       slots,
       firstListenerSlot: connectionSlots,
       wakeFd: this.#wakeFd,
@@ -124,6 +129,11 @@ export class ForwarderThread {
     this.#descriptors.close(fd);
   }
 
+  /** Hears now what the thread has said until now. */
+  catchUp(): void {
+    if (!this.#gone && !this.#draining) this.#listen();
+  }
+
   counter(which: 'acceptErrors' | 'sourcesLost'): number {
     return Atomics.load(this.table.words, HEADER[which]);
   }
@@ -138,12 +148,19 @@ export class ForwarderThread {
     this.sockets.clear(this.#mainFd);
     // Before the look: news that come after it ring again.
     Atomics.store(this.table.words, HEADER.mainRung, 0);
+    this.#listen();
+  }
+
+  #listen(): void {
+    const { standing } = this;
+    const told = standing.toldEpoch;
     this.#draining = true;
     try {
       this.#inbox.drain(this.#receive);
     } finally {
       this.#draining = false;
     }
+    standing.heard(told);
     this.#ring();
   }
 

@@ -20,6 +20,7 @@ import {
 import { PipePool } from './pipe-pool.ts';
 import { RingBackend } from './ring-backend.ts';
 import { SlotPool } from './slot-pool.ts';
+import { StandingPicks } from './standing-routes.ts';
 import { TcpSockets } from './tcp-sockets.ts';
 
 export type BackendName = 'epoll' | 'uring';
@@ -33,6 +34,7 @@ export interface ForwarderInput {
   readonly table: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
   readonly memory: SharedArrayBuffer;
+  readonly offers: SharedArrayBuffer;
   readonly slots: number;
   /** Slots from here on are listeners. */
   readonly firstListenerSlot: number;
@@ -46,15 +48,15 @@ const ACCEPTS_A_TURN = 64;
 const ACCEPT_PAUSE_MS = 100;
 const ACCEPT_LIMITS: readonly number[] = [abi.EMFILE, abi.ENFILE, abi.ENOBUFS, abi.ENOMEM];
 /** News that nobody waits for go with others, with the first idle millisecond, or after so many turns. */
-const LAZY_TURNS = 8;
+const LAZY_TURNS = 64;
 const LAZY_WAIT_MS = 1;
 /** At the end requests fail at once, so this is never reached. */
 const RELEASE_WAIT_MS = 10;
 const RELEASE_WAITS = 500;
 
 /**
- * The forwarding thread: accepts, asks the main thread where each connection goes, and dials; its backend moves the
- * bytes. Waits in the backend and nowhere else.
+ * The forwarding thread: accepts, asks the main thread where each connection goes unless a standing route says so, and
+ * dials; its backend moves the bytes. Waits in the backend and nowhere else.
  */
 export class Forwarder implements BackendHost {
   readonly tools: DirectionTools;
@@ -69,6 +71,7 @@ export class Forwarder implements BackendHost {
   readonly #backend: Backend;
   readonly #sockets: TcpSockets;
   readonly #slots: SlotPool;
+  readonly #standing: StandingPicks;
 
   readonly #conversations = new Map<number, Conversation>();
   readonly #listeners = new Set<number>();
@@ -79,6 +82,7 @@ export class Forwarder implements BackendHost {
   constructor(linux: Linux, input: ForwarderInput) {
     this.#input = input;
     this.#table = new SlotTable(input.table, input.slots);
+    this.#standing = new StandingPicks(this.#table, input.offers);
     this.#inbox = new Mailbox(this.#table, SIDE.worker);
     this.#outbox = new Mailbox(this.#table, SIDE.main);
     this.#slots = new SlotPool(
@@ -109,6 +113,7 @@ export class Forwarder implements BackendHost {
       Atomics.store(words, HEADER.workerSleeps, 0);
       this.#inbox.drain(this.#receive);
       if (count === 0 && this.#paused) this.#resume();
+      this.#standing.acknowledge();
       if (this.#news !== 'none') this.#report(count === 0);
     }
     this.#release();
@@ -118,8 +123,13 @@ export class Forwarder implements BackendHost {
     const { slot } = conversation;
     this.counted(conversation);
     this.#outbox.post(slot, message);
-    if (message === TO_MAIN.accepted || message === TO_MAIN.dialFailed) this.#news = 'urgent';
-    else if (this.#news === 'none') this.#news = 'lazy';
+    if (this.#news === 'none') this.#news = 'lazy';
+  }
+
+  /** The same, and the main thread is to look at it at once. */
+  #ask(conversation: Conversation, message: number): void {
+    this.tell(conversation, message);
+    this.#news = 'urgent';
   }
 
   counted(conversation: Conversation): void {
@@ -130,7 +140,7 @@ export class Forwarder implements BackendHost {
 
   dialFailed(conversation: Conversation, errno: number): void {
     this.#table.set(conversation.slot, FIELD.errno, errno);
-    this.tell(conversation, TO_MAIN.dialFailed);
+    this.#ask(conversation, TO_MAIN.dialFailed);
     if (this.#paused) this.#resume();
   }
 
@@ -170,6 +180,7 @@ export class Forwarder implements BackendHost {
     if (conversation === undefined) return;
     switch (message) {
       case TO_WORKER.dial:
+        this.#standing.learn(slot);
         this.#dial(conversation);
         break;
       case TO_WORKER.abortDial:
@@ -237,7 +248,10 @@ export class Forwarder implements BackendHost {
     table.storeSockaddr(slot, SOCKADDR_FIELD.client, this.#sockets.sockaddr);
     const conversation = this.#backend.serve(slot, generation, client);
     this.#conversations.set(slot, conversation);
-    this.tell(conversation, TO_MAIN.accepted);
+    if (this.#standing.follow(slot)) {
+      this.tell(conversation, TO_MAIN.accepted);
+      this.#dial(conversation);
+    } else this.#ask(conversation, TO_MAIN.accepted);
   }
 
   /** At a limit all listeners rest until something is closed: level-triggered they would spin. */

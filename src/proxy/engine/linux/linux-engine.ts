@@ -73,6 +73,7 @@ export class LinuxEngine implements Engine {
   }
 
   get counters(): Readonly<EngineCounters> {
+    this.catchUp();
     const own = this.#counters;
     const portable = this.#portable.counters;
     const sum = (key: keyof EngineCounters): number => own[key] + portable[key];
@@ -117,6 +118,14 @@ export class LinuxEngine implements Engine {
     this.#portable.splice(client, addresses, route);
   }
 
+  revokeStanding(): void {
+    for (const forwarder of this.#forwarders) forwarder.revokeStanding();
+  }
+
+  catchUp(): void {
+    for (const forwarder of this.#forwarders) forwarder.catchUp();
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#drain();
     return this.#closed;
@@ -142,6 +151,7 @@ export class LinuxEngine implements Engine {
           counters: this.#counters,
           maxConnections: this.#maxConnections,
           route: this.#route,
+          taken: this.#taken,
           ended: this.#ended,
           onCrash: (error) => options.onCrash?.(error),
           onListenerLost: (local, error) => options.onListenerLost?.(local, error),
@@ -150,12 +160,20 @@ export class LinuxEngine implements Engine {
   }
 
   readonly #route = (connection: RemoteConnection, router: Router | undefined): Route => {
-    this.#counters.accepted += 1;
-    this.#counters.active += 1;
-    const full = this.#counters.active + this.#portable.counters.active > this.#maxConnections;
+    const full = !this.#taken();
     if (router !== undefined && !full && !this.#ending) return router(connection);
-    this.#counters.overLimit += 1;
+    if (!full) this.#counters.overLimit += 1;
     return { kind: 'reset' };
+  };
+
+  /** Counts one more. False: it is one too many. */
+  readonly #taken = (): boolean => {
+    const counters = this.#counters;
+    counters.accepted += 1;
+    counters.active += 1;
+    if (counters.active + this.#portable.counters.active <= this.#maxConnections) return true;
+    counters.overLimit += 1;
+    return false;
   };
 
   readonly #ended = (connection: RemoteConnection): void => {

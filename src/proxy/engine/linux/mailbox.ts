@@ -60,9 +60,15 @@ export class SlotTable {
     for (let word = 0; word < SOCKADDR_WORDS; word += 1) to[word] = this.words[at + word] ?? 0;
   }
 
-  storeSockaddr(slot: number, which: SockaddrField, from: Int32Array): void {
+  /** `start`: the word of `from` at which the address begins. */
+  storeSockaddr(slot: number, which: SockaddrField, from: Int32Array, start = 0): void {
     const at = this.#first + slot * SLOT_WORDS + which;
-    for (let word = 0; word < SOCKADDR_WORDS; word += 1) this.words[at + word] = from[word] ?? 0;
+    for (let word = 0; word < SOCKADDR_WORDS; word += 1)
+      this.words[at + word] = from[start + word] ?? 0;
+  }
+
+  sockaddrWord(slot: number, which: SockaddrField, word: number): number {
+    return this.words[this.#first + slot * SLOT_WORDS + which + word] ?? 0;
   }
 
   /** Index of a slot's message queue for one side. */
@@ -81,6 +87,10 @@ export const HEADER = {
   mainRung: 2,
   acceptErrors: 3,
   sourcesLost: 4,
+  /** Raised when standing routes are revoked. Main. */
+  epoch: 5,
+  /** What was followed in earlier epochs has been told. Worker. */
+  seenEpoch: 6,
   rings: 16,
 } as const;
 const HEADER_WORDS = 80;
@@ -101,8 +111,12 @@ export const FIELD = {
   fd: 4,
   /** The slot of the listener it came through. Worker. */
   listener: 5,
-  /** 1: bind to the address in `source`. Main. */
+  /** 1: bind to the address in `source`. Whoever decides, main or worker. */
   bound: 6,
+  /** With `accepted` (worker): the standing route it follows; 0: the main thread decides. With `dial` (main): one that was offered. */
+  standing: 7,
+  /** Which of its choices. Worker. */
+  choice: 33,
 } as const;
 type Field = (typeof FIELD)[keyof typeof FIELD];
 
@@ -110,10 +124,10 @@ type Field = (typeof FIELD)[keyof typeof FIELD];
 export const COUNTER = { fromClient: 4, fromServer: 5 } as const;
 type Counter = (typeof COUNTER)[keyof typeof COUNTER];
 
-/** Room for a struct sockaddr_in6. The client's is the worker's to write, the others are the main thread's. */
+/** Room for a struct sockaddr_in6. The client's is the worker's to write, the others are whoever's decides. */
 export const SOCKADDR_FIELD = { client: 12, target: 19, source: 26 } as const;
 type SockaddrField = (typeof SOCKADDR_FIELD)[keyof typeof SOCKADDR_FIELD];
-const SOCKADDR_WORDS = 7;
+export const SOCKADDR_WORDS = 7;
 const SLOT_WORDS = 34;
 
 /** Messages to the main thread. */

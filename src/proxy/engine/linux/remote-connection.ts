@@ -69,6 +69,12 @@ export class RemoteConnection implements EngineConnection {
     this.#host.thread.post(this.slot, TO_WORKER.kill);
   }
 
+  /** Instead of {@link follow}: the thread has decided already, by a standing route. */
+  followed(observer: ConnectionObserver | undefined): void {
+    this.#phase = 'dialing';
+    this.#observer = observer;
+  }
+
   /** Once, right after construction; retries come back here. */
   follow(route: Route): void {
     const { thread } = this.#host;
@@ -132,6 +138,7 @@ export class RemoteConnection implements EngineConnection {
       );
     else if (localAddress !== undefined) counters.sourcesLost += 1;
     table.set(this.slot, FIELD.bound, bound ? 1 : 0);
+    table.set(this.slot, FIELD.standing, thread.standing.offer(this.slot, this.source, route));
     thread.post(this.slot, TO_WORKER.dial);
     if (route.timeoutMs !== undefined)
       this.#timer = clock.setTimer(route.timeoutMs, () => {

@@ -23,6 +23,8 @@ export interface RemoteForwarderOptions {
   readonly maxConnections: number;
   /** Where an accepted connection goes, asked once for each. */
   route(connection: RemoteConnection, router: Router | undefined): Route;
+  /** A connection that follows a standing route, and is here from now on. False: it must not be. */
+  taken(): boolean;
   /** It is no longer the thread's. */
   ended(connection: RemoteConnection): void;
   /** The thread has died, and its connections with it. */
@@ -54,6 +56,7 @@ export class RemoteForwarder {
   readonly #freeListenerSlots: number[] = [];
   #listenersMade = 0;
   readonly #connections = new Map<number, RemoteConnection>();
+  #killing = false;
   #dead = false;
 
   constructor(options: RemoteForwarderOptions) {
@@ -113,7 +116,19 @@ export class RemoteForwarder {
     return () => (closed ??= this.#unlisten(slot, listener));
   }
 
+  /** The thread asks about every connection from now on. */
+  revokeStanding(): void {
+    this.#thread.standing.revoke();
+  }
+
+  /** Hears now of what the thread has done until now. */
+  catchUp(): void {
+    this.#thread.catchUp();
+  }
+
+  /** Also those that the thread has not told of yet. */
   killAll(): void {
+    this.#killing = true;
     for (const connection of this.#connections.values()) connection.kill();
   }
 
@@ -146,6 +161,8 @@ export class RemoteForwarder {
     else if (message === TO_MAIN.unlistened) {
       this.#listeners.get(slot)?.unlistened?.();
       this.#listeners.delete(slot);
+      // The slot's next listener is another.
+      this.#thread.standing.revoke();
       this.#freeListenerSlots.push(slot);
     } else this.#connections.get(slot)?.hear(message);
   }
@@ -154,7 +171,19 @@ export class RemoteForwarder {
     const listener = this.#listeners.get(this.#thread.table.get(slot, FIELD.listener));
     const connection = new RemoteConnection(this.#host, slot, listener?.local ?? NOWHERE);
     this.#connections.set(slot, connection);
-    connection.follow(this.#options.route(connection, listener?.route));
+    const standing = this.#thread.table.get(slot, FIELD.standing);
+    if (standing === 0) connection.follow(this.#options.route(connection, listener?.route));
+    else this.#followed(connection, standing);
+  }
+
+  #followed(connection: RemoteConnection, standing: number): void {
+    const { table } = this.#thread;
+    const wanted = this.#options.taken() && !this.#killing;
+    const choice = table.get(connection.slot, FIELD.choice);
+    connection.followed(
+      wanted ? this.#thread.standing.find(standing)?.taken(connection, choice) : undefined,
+    );
+    if (!wanted) connection.kill();
   }
 
   #crashed(error: Error): void {

@@ -149,8 +149,9 @@ export class RingBackend implements Backend, Carrier<RingDirection> {
     const key = slot * KEYS_A_SLOT;
     const up = new RingDirection(tools, client, server, key + CLIENT, generation);
     const down = new RingDirection(tools, server, client, key + SERVER, generation);
-    up.start();
-    down.start();
+    // Most clients speak first, and have by now.
+    up.start(true);
+    down.start(false);
     conversation.established(up, down);
   }
 

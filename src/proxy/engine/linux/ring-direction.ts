@@ -85,8 +85,9 @@ export class RingDirection implements Way {
     return this.#finished || this.#bulk?.finished === true;
   }
 
-  start(): void {
-    this.#receive(0);
+  /** `expected`: bytes have probably come already, so that it pays to look before waiting. */
+  start(expected: boolean): void {
+    this.#receive(expected ? 0 : abi.IORING_RECVSEND_POLL_FIRST);
   }
 
   /** A request has completed. `last`: the other way is finished, see {@link Direction.move}. */

@@ -116,7 +116,7 @@ export class Ring {
     this.reserve(1);
     const sqes = this.#sqes;
     const at = (this.#tail & this.#sqMask) * abi.SQE.words;
-    sqes.fill(0, at, at + abi.SQE.words);
+    // The other words of the entry are never written, so they stay zero.
     sqes[at] = operation | (flags << 8) | (priority << 16);
     sqes[at + abi.SQE.fd] = fd;
     sqes[at + abi.SQE.address] = address | 0;

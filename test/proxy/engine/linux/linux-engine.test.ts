@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { createEngine } from '../../../../src/proxy/engine/create-engine.ts';
+import type { Route } from '../../../../src/proxy/engine/engine.ts';
 import { engineConformance } from '../../../conformance/engine.ts';
 import { Recorder, toServer } from '../../../conformance/engine/harness.ts';
 import { breakForwarder } from '../../../support/break-forwarder.ts';
@@ -20,6 +21,43 @@ engineConformance('uring with two threads', (options) =>
 function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }
+
+test.each(CHOICES)(
+  '%s asks twice, and then follows the standing answer by itself',
+  async (choice) => {
+    await using server = await startServer(echoBack);
+    await using engine = createEngine({ choice, clock: systemClock });
+    let asked = 0;
+    let followed = 0;
+    const standing = {
+      choices: [server],
+      seed: 1,
+      taken: () => {
+        followed += 1;
+        return undefined;
+      },
+    };
+    const route = (): Route => {
+      asked += 1;
+      return { ...toServer(server), standing: () => standing };
+    };
+    const { local } = await engine.listen({ address: '127.0.0.1', port: 0, route });
+    const visits = async (count: number): Promise<void> => {
+      for (let left = count; left > 0; left -= 1) {
+        const client = await dial(local);
+        client.end('hello');
+        expect((await readAll(client)).toString()).toBe('hello');
+      }
+      // What the thread has done by itself is told now, not some time.
+      engine.catchUp();
+    };
+    await visits(10);
+    expect([asked, followed]).toEqual([2, 8]);
+    engine.revokeStanding();
+    await visits(5);
+    expect([asked, followed]).toEqual([4, 11]);
+  },
+);
 
 describe.each(CHOICES)('when a thread of %s dies', (choice) => {
   test('its connections end, and its listeners go on without it', async () => {

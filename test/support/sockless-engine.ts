@@ -1,0 +1,31 @@
+import type { Engine, ListenOptions } from '../../src/proxy/engine/engine.ts';
+
+export interface SocklessEngine {
+  readonly engine: Engine;
+  /** Who listens now, by `address:port`. */
+  readonly listening: ReadonlyMap<string, ListenOptions>;
+  /** How often standing routes have been revoked. */
+  readonly revocations: () => number;
+}
+
+/** An engine that only remembers who listens where. */
+export function socklessEngine(): SocklessEngine {
+  const listening = new Map<string, ListenOptions>();
+  let revocations = 0;
+  const engine = {
+    listen: async (options: ListenOptions) => {
+      const key = `${options.address}:${options.port}`;
+      listening.set(key, options);
+      const close = async (): Promise<void> => {
+        listening.delete(key);
+      };
+      await Promise.resolve();
+      return { local: options, close, [Symbol.asyncDispose]: close };
+    },
+    revokeStanding: () => {
+      revocations += 1;
+    },
+    catchUp: () => {},
+  } as unknown as Engine;
+  return { engine, listening, revocations: () => revocations };
+}
