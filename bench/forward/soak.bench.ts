@@ -1,6 +1,8 @@
 // Many idle connections and a stream of new ones through one engine for a minute: nothing may leak, fail or stall.
+// With a rate of 0 there is no stream, only idle connections, and what each of them costs.
 //
 //   npm run bench:soak -- [--idle 10000] [--rate 2000] [--seconds 60] [--engine auto]
+//   npm run bench:soak -- --idle 50000 --rate 0 --engine uring,epoll
 //
 // Descriptors: two a connection in the forwarder, one in the clients and one in the server, so each is a process of
 // its own. Where the file limit does not allow 2 × idle and some, there are as many idle ones as it does, and it says so.
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     idle: { type: 'string', default: '10000' },
     rate: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '60' },
+    /** Several with commas between them have their turn one after the other. */
     engine: { type: 'string', default: 'auto' },
     port: { type: 'string', default: '0' },
     /** By how many percent the memory may grow. */
@@ -27,11 +30,13 @@ const { values } = parseArgs({
   },
 });
 /** Descriptors of the forwarder that are no idle connection's: Node's own, and half a second of the stream. */
-const OTHER_DESCRIPTORS = 2000;
+const OWN_DESCRIPTORS = 200;
+const rate = Number(values.rate);
+const idleLimit = Math.floor((fileLimit() - OWN_DESCRIPTORS - rate) / 2);
 
 const settings = {
-  idle: Math.min(Number(values.idle), Math.floor((fileLimit() - OTHER_DESCRIPTORS) / 2)),
-  rate: Number(values.rate),
+  idle: Math.min(Number(values.idle), idleLimit),
+  rate,
   seconds: Number(values.seconds),
   port: Number(values.port),
 };
@@ -53,25 +58,32 @@ function fileLimit(): number {
 async function main(): Promise<void> {
   if (settings.idle < Number(values.idle))
     console.log(`the file limit allows ${settings.idle} idle connections, not ${values.idle}`);
-  const backend = spawnRole('server', 0);
+  process.exitCode = 0;
+  for (const engine of values.engine.split(',')) if (!(await soak(engine))) process.exitCode = 1;
+}
+
+/** False: something failed, grew or was left behind. */
+async function soak(engine: string): Promise<boolean> {
+  const backend = spawnRole('server', engine, 0);
   const backendPort = await answer<number>(backend);
-  const proxy = spawnRole('forwarder', backendPort);
+  const proxy = spawnRole('forwarder', engine, backendPort);
   const port = await answer<number>(proxy);
   const before = await measure(proxy);
   const idle = await openIdle(port, settings.idle);
   await streamOfConnections(port, WARM_UP_SECONDS);
   const loaded = await measure(proxy);
-  console.log(`${settings.idle} idle connections: ${perConnection(before, loaded)} KiB each`);
+  console.log(
+    `${engine}: ${settings.idle} idle connections, ${perConnection(before, loaded)} KiB each`,
+  );
   const outcome = await streamOfConnections(port, settings.seconds);
   const busy = await measure(proxy);
   for (const socket of idle) socket.destroy();
   const after = await measureAtRest(proxy, before);
   // Memory is compared between two states alike: all idle connections open, before and after the stream.
-  const growth = (busy.rssBytes / loaded.rssBytes - 1) * 100;
   console.log(JSON.stringify({ ...outcome, cpuPercent: cpuShare(loaded, busy) }));
   console.log(`dial failures: ${busy.dialFailures}, sources lost: ${busy.sourcesLost}`);
   console.log(
-    `memory: ${mib(before)} MiB before, ${mib(loaded)} MiB with the idle ones, ${mib(busy)} MiB after the stream, ${mib(after)} MiB when all have left`,
+    `memory: ${mib(before)} MiB before, ${mib(loaded)} MiB with the idle ones, ${mib(busy)} MiB after the stream, ${mib(after)} MiB when all have left (${percentMore(before, after)} %)`,
   );
   console.log(
     `JavaScript's own: ${liveMib(before)}, ${liveMib(loaded)}, ${liveMib(busy)}, ${liveMib(after)} MiB`,
@@ -81,7 +93,7 @@ async function main(): Promise<void> {
   console.log(`descriptors: ${before.descriptors} before, ${after.descriptors} after`);
   const ok =
     outcome.errors === 0 &&
-    growth <= Number(values.growth) &&
+    percentMore(loaded, busy) <= Number(values.growth) &&
     // Fewer is what starting had open for a while: none of that is a leak.
     after.descriptors <= before.descriptors &&
     after.handles <= before.handles &&
@@ -89,7 +101,7 @@ async function main(): Promise<void> {
   console.log(ok ? 'PASS' : 'FAIL');
   proxy.kill();
   backend.kill();
-  process.exitCode = ok ? 0 : 1;
+  return ok;
 }
 
 interface Measurement {
@@ -128,8 +140,8 @@ async function answer<T>(child: ChildProcess): Promise<T> {
   return message;
 }
 
-function spawnRole(role: string, port: number): ChildProcess {
-  const argv = ['--role', role, '--port', String(port), '--engine', values.engine];
+function spawnRole(role: string, engine: string, port: number): ChildProcess {
+  const argv = ['--role', role, '--port', String(port), '--engine', engine];
   const execArgv = ['--import', 'tsx', '--expose-gc'];
   return fork(import.meta.filename, argv, { execArgv });
 }
@@ -144,6 +156,11 @@ function liveMib({ liveBytes }: Measurement): string {
 
 function perConnection(before: Measurement, after: Measurement): string {
   return ((after.rssBytes - before.rssBytes) / 1024 / settings.idle).toFixed(1);
+}
+
+/** By how much the memory has grown, rounded. */
+function percentMore(before: Measurement, after: Measurement): number {
+  return Math.round((after.rssBytes / before.rssBytes - 1) * 100);
 }
 
 function cpuShare(before: Measurement, after: Measurement): number {
@@ -184,6 +201,7 @@ interface StreamOutcome {
 /** One request a connection, at a steady rate whatever becomes of the earlier ones. */
 async function streamOfConnections(port: number, seconds: number): Promise<StreamOutcome> {
   const total = settings.rate * seconds;
+  if (total === 0) return { connections: 0, errors: 0, reasons: {} };
   const startedAt = performance.now();
   let opened = 0;
   let ended = 0;
