@@ -40,6 +40,7 @@ export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const TCP_NODELAY = 1;
+export const TCP_CONGESTION = 13;
 
 // include/uapi/linux/eventpoll.h
 export const EPOLL_CTL_ADD = 1;

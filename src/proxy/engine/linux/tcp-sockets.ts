@@ -5,9 +5,14 @@ import {
   type SystemCalls,
   uninterrupted,
 } from '../../../base/linux/system-calls.ts';
+import { LoopbackCongestion } from './loopback-congestion.ts';
 
 /** Offsets into the argument memory. */
 const ARGUMENT = { sockaddr: 0, length: 32, value: 36, bytes: 48 } as const;
+
+/** The first byte of 127.0.0.0/8, and ::1's last word, as a little-endian machine reads them. */
+const LOOPBACK_NET = 127;
+const LAST_ONE = 0x0100_0000;
 
 /**
  * The socket calls with their arguments in memory, which the kernel looks at during a call and never later. Each returns a descriptor or 0, or the negated errno.
@@ -18,24 +23,30 @@ export class TcpSockets {
   readonly #calls: SystemCalls;
   readonly #memory: Mapping;
   readonly #words: Int32Array;
+  readonly #congestion: LoopbackCongestion;
 
-  constructor(linux: Linux) {
+  constructor(linux: Linux, congestion: LoopbackCongestion = new LoopbackCongestion(linux)) {
     this.#calls = linux.calls;
     this.#memory = linux.map(ARGUMENT.bytes);
     this.#words = new Int32Array(this.#memory.buffer);
     this.sockaddr = this.#words.subarray(0, ARGUMENT.length / 4);
+    this.#congestion = congestion;
   }
 
-  /** A non-blocking socket that sends without delay, of the family in `sockaddr`. */
+  /**
+   * A non-blocking socket that sends without delay, for the address in `sockaddr`, its own or its peer's. What it accepts is
+   * like it.
+   */
   open(): number {
     const type = abi.SOCK_STREAM | abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC;
     const fd = this.#calls.socket(this.#family, type, 0);
     if (fd === -1) return -this.#calls.errno();
     this.enable(fd, abi.IPPROTO_TCP, abi.TCP_NODELAY);
+    if (this.#isLoopback) this.#congestion.apply(fd);
     return fd;
   }
 
-  /** The client's address is in `sockaddr` afterwards. TCP_NODELAY is inherited from the listener. */
+  /** The client's address is in `sockaddr` afterwards. */
   accept(listener: number): number {
     this.#set(ARGUMENT.length, abi.SOCKADDR.v6Bytes);
     const flags = abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC;
@@ -87,6 +98,16 @@ export class TcpSockets {
 
   get #family(): number {
     return (this.sockaddr[0] ?? 0) & 0xffff;
+  }
+
+  /** 127.0.0.0/8 or ::1. */
+  get #isLoopback(): boolean {
+    const words = this.sockaddr;
+    if (this.#family === abi.AF_INET)
+      return ((words[abi.SOCKADDR.v4Address / 4] ?? 0) & 0xff) === LOOPBACK_NET;
+    const first = abi.SOCKADDR.v6Address / 4;
+    const [a, b, c, d] = [words[first], words[first + 1], words[first + 2], words[first + 3]];
+    return a === 0 && b === 0 && c === 0 && d === LAST_ONE;
   }
 
   get #sockaddrBytes(): number {
