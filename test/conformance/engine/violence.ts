@@ -4,7 +4,13 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Random, seededRandom } from '../../../src/base/random.ts';
 import { resetStream } from '../../../src/base/reset-stream.ts';
-import type { Engine, Route, Router } from '../../../src/proxy/engine/engine.ts';
+import type {
+  Engine,
+  EngineConnection,
+  Route,
+  StandingRoute,
+} from '../../../src/proxy/engine/engine.ts';
+import type { SocketAddress } from '../../../src/proxy/flow.ts';
 import { turns } from '../../support/tcp.ts';
 
 const ADDRESS = '127.0.0.1';
@@ -16,6 +22,8 @@ const ID_BYTES = 4;
 const UNNAMED = 0;
 const ENDPOINTS = 4;
 const NOBODYS_PORT = 1;
+/** Every other dialogue comes from one of these addresses, whose answers stand; the others have one of their own. */
+const REGULARS = 16;
 /** Event-loop turns that a slow reader takes over each chunk. */
 const SLOW_TURNS = 40;
 
@@ -58,8 +66,10 @@ class Scene implements AsyncDisposable {
   /** Of endpoints that no longer listen, but still speak. */
   readonly #retired = new Set<Promise<void>>();
   readonly #cutIds = new Set<number>();
-  /** Who serves each dialogue. */
-  readonly #servedBy = new Map<number, Endpoint>();
+  /** Who serves each dialogue, by its client's address and port. */
+  readonly #servedBy = new Map<string, Endpoint>();
+  /** Endpoints that went. */
+  #retirements = 0;
   #port = 0;
   #dialogues = 0;
 
@@ -67,8 +77,11 @@ class Scene implements AsyncDisposable {
     const scene = new Scene(options);
     while (scene.#endpoints.length < ENDPOINTS)
       scene.#endpoints.push(await Endpoint.open(scene.#cutIds));
-    const route: Router = ({ source }) => scene.#route(idOf(source.address));
-    const { local } = await options.engine.listen({ address: ADDRESS, port: 0, route });
+    const { local } = await options.engine.listen({
+      address: ADDRESS,
+      port: 0,
+      route: (connection) => scene.#route(connection),
+    });
     scene.#port = local.port;
     return scene;
   }
@@ -102,17 +115,37 @@ class Scene implements AsyncDisposable {
   }
 
   /** One in sixteen is sent to a port where nobody is, and asks again. */
-  #route(id: number): Route {
+  #route(connection: EngineConnection): Route {
     const endpoint = this.#endpoints[this.#random.below(this.#endpoints.length)];
     if (endpoint === undefined) return { kind: 'reset' };
-    this.#servedBy.set(id, endpoint);
-    const port = this.#random.below(16) === 0 ? NOBODYS_PORT : endpoint.port;
-    return { kind: 'dial', address: ADDRESS, port, retry: () => this.#route(id) };
+    const { source } = connection;
+    this.#servedBy.set(keyOf(source), endpoint);
+    const { port } = endpoint;
+    if (isRegular(source.address))
+      return { kind: 'dial', address: ADDRESS, port, standing: () => this.#standing() };
+    const first = this.#random.below(16) === 0 ? NOBODYS_PORT : port;
+    return { kind: 'dial', address: ADDRESS, port: first, retry: () => this.#route(connection) };
+  }
+
+  /** Any endpoint of now, until one goes. */
+  #standing(): StandingRoute {
+    const endpoints = [...this.#endpoints];
+    return {
+      choices: endpoints.map(({ port }) => ({ address: ADDRESS, port })),
+      seed: this.#random.uint32(),
+      taken: ({ source }, choice) => {
+        const endpoint = endpoints[choice];
+        if (endpoint !== undefined) this.#servedBy.set(keyOf(source), endpoint);
+        return undefined;
+      },
+    };
   }
 
   async #changeEndpoint(random: Random): Promise<void> {
     const fresh = await Endpoint.open(this.#cutIds);
     const old = this.#endpoints.splice(random.below(this.#endpoints.length), 1, fresh)[0];
+    this.#options.engine.revokeStanding();
+    this.#retirements += 1;
     const gone = old?.retire(random.below(2) === 0 ? 'now' : 'drained') ?? Promise.resolve();
     this.#retired.add(gone);
     void gone.then(() => this.#retired.delete(gone));
@@ -124,8 +157,21 @@ class Scene implements AsyncDisposable {
     const payload = this.#pattern.subarray(start, start + length - ID_BYTES);
     const cutAt = random.below(4) === 0 ? random.below(length) : Infinity;
     const slow = random.below(8) === 0;
-    const localAddress = addressOf(id);
+    const localAddress =
+      id % 2 === 0 ? addressOf(random.below(REGULARS)) : addressOf(REGULARS + id);
+    const { engine } = this.#options;
+    const retirements = this.#retirements;
+    let servedBy: (() => Endpoint | undefined) | undefined;
     const client = connect({ port: this.#port, host: ADDRESS, localAddress, allowHalfOpen: true });
+    client.once('connect', () => {
+      const key = keyOf({ address: localAddress, port: client.localPort ?? 0 });
+      servedBy = () => {
+        engine.catchUp();
+        const endpoint = this.#servedBy.get(key);
+        this.#servedBy.delete(key);
+        return endpoint;
+      };
+    });
     let received = 0;
     let corrupt = false;
     let broken = false;
@@ -145,8 +191,8 @@ class Scene implements AsyncDisposable {
     return new Promise((resolve) => {
       client.once('close', () => {
         const whole = received === payload.length && !broken;
-        const retired = this.#servedBy.get(id)?.retired === true;
-        this.#servedBy.delete(id);
+        // Reset before we heard that we were connected: then by whom is not known.
+        const retired = servedBy?.()?.retired ?? this.#retirements > retirements;
         if (corrupt) resolve('corrupt');
         else if (whole) resolve('whole');
         else if (this.#cutIds.has(id) || (broken && retired)) resolve('cut');
@@ -215,14 +261,18 @@ class Endpoint {
   }
 }
 
-/** Each dialogue comes from an address of its own, in 127.1.0.0 and up, so that the router knows it. */
-function addressOf(id: number): string {
-  return `127.${1 + (id >> 16)}.${(id >> 8) & 255}.${id & 255}`;
+/** In 127.1.0.0 and up. */
+function addressOf(client: number): string {
+  return `127.${1 + ((client >> 16) & 127)}.${(client >> 8) & 255}.${client & 255}`;
 }
 
-function idOf(address: string): number {
-  const [, high = 1, middle = 0, low = 0] = address.split('.').map(Number);
-  return ((high - 1) << 16) | (middle << 8) | low;
+function isRegular(address: string): boolean {
+  const [, high = 0, middle = 0, low = 0] = address.split('.').map(Number);
+  return high === 1 && middle === 0 && low < REGULARS;
+}
+
+function keyOf({ address, port }: SocketAddress): string {
+  return `${address}:${port}`;
 }
 
 function echo(socket: Socket, named: (id: number) => void): void {
