@@ -1,5 +1,5 @@
 // Many idle connections and a stream of new ones through one engine for a minute: nothing may leak, fail or stall.
-// With a rate of 0 there is no stream, only idle connections, and what each of them costs.
+// With a rate of 0 there is no stream, only idle connections, and what each of them costs, at first and after so long.
 //
 //   npm run bench:soak -- [--idle 10000] [--rate 2000] [--seconds 60] [--engine auto]
 //   npm run bench:soak -- --idle 50000 --rate 0 --engine uring,epoll
@@ -72,14 +72,15 @@ async function soak(engine: string): Promise<boolean> {
   const idle = await openIdle(port, settings.idle);
   await streamOfConnections(port, WARM_UP_SECONDS);
   const loaded = await measure(proxy);
-  console.log(
-    `${engine}: ${settings.idle} idle connections, ${perConnection(before, loaded)} KiB each`,
-  );
   const outcome = await streamOfConnections(port, settings.seconds);
   const busy = await measure(proxy);
   for (const socket of idle) socket.destroy();
   const after = await measureAtRest(proxy, before);
   // Memory is compared between two states alike: all idle connections open, before and after the stream.
+  const [first, last] = [loaded, busy].map((held) => perConnection(held, before, after));
+  console.log(
+    `${engine}: ${settings.idle} idle connections, ${first} KiB each, ${last} after ${settings.seconds} s`,
+  );
   console.log(JSON.stringify({ ...outcome, cpuPercent: cpuShare(loaded, busy) }));
   console.log(`dial failures: ${busy.dialFailures}, sources lost: ${busy.sourcesLost}`);
   console.log(
@@ -154,8 +155,10 @@ function liveMib({ liveBytes }: Measurement): string {
   return (liveBytes / 2 ** 20).toFixed(1);
 }
 
-function perConnection(before: Measurement, after: Measurement): string {
-  return ((after.rssBytes - before.rssBytes) / 1024 / settings.idle).toFixed(1);
+/** In KiB. Starting leaves garbage, which may be gone when the connections are: the process without them is the smaller. */
+function perConnection(held: Measurement, before: Measurement, after: Measurement): string {
+  const without = Math.min(before.rssBytes, after.rssBytes);
+  return ((held.rssBytes - without) / 1024 / settings.idle).toFixed(1);
 }
 
 /** By how much the memory has grown, rounded. */
@@ -201,7 +204,10 @@ interface StreamOutcome {
 /** One request a connection, at a steady rate whatever becomes of the earlier ones. */
 async function streamOfConnections(port: number, seconds: number): Promise<StreamOutcome> {
   const total = settings.rate * seconds;
-  if (total === 0) return { connections: 0, errors: 0, reasons: {} };
+  if (total === 0) {
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    return { connections: 0, errors: 0, reasons: {} };
+  }
   const startedAt = performance.now();
   let opened = 0;
   let ended = 0;

@@ -17,6 +17,7 @@ export const EADDRNOTAVAIL = 99;
 export const ENOBUFS = 105;
 export const ETIMEDOUT = 110;
 export const EINPROGRESS = 115;
+export const ECANCELED = 125;
 
 // include/linux/socket.h, include/uapi/asm-generic/socket.h, include/linux/net.h
 export const AF_INET = 2;

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../base/clock.ts';
 import type { Conversation, ConversationHost } from './conversation.ts';
 import type { DirectionTools } from './direction.ts';
 
@@ -23,6 +24,7 @@ export interface Backend {
 
 /** What a backend calls back on. */
 export interface BackendHost extends ConversationHost {
+  readonly clock: Clock;
   readonly tools: DirectionTools;
   readonly wakeFd: number;
   /** Slots from here on are listeners. */

@@ -11,6 +11,11 @@ export class Conversations<W extends Way> {
     return this.#again.size > 0;
   }
 
+  /** Stays valid while conversations come and go. */
+  all(): Iterator<Conversation<W>> {
+    return this.#bySlot.values();
+  }
+
   add(conversation: Conversation<W>): void {
     this.#bySlot.set(conversation.slot, conversation);
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../base/clock.ts';
 import * as abi from '../../../base/linux/abi.ts';
 import type { Linux } from '../../../base/linux/system-calls.ts';
 import type { Backend, BackendHost } from './backend.ts';
@@ -59,6 +60,7 @@ const RELEASE_WAITS = 500;
  * dials; its backend moves the bytes. Waits in the backend and nowhere else.
  */
 export class Forwarder implements BackendHost {
+  readonly clock: Clock;
   readonly tools: DirectionTools;
   readonly descriptors: Descriptors;
   readonly wakeFd: number;
@@ -79,8 +81,9 @@ export class Forwarder implements BackendHost {
   #news: 'none' | 'lazy' | 'urgent' = 'none';
   #lazyTurns = 0;
 
-  constructor(linux: Linux, input: ForwarderInput) {
+  constructor(linux: Linux, input: ForwarderInput, clock: Clock) {
     this.#input = input;
+    this.clock = clock;
     this.#table = new SlotTable(input.table, input.slots);
     this.#standing = new StandingPicks(this.#table, input.offers);
     this.#inbox = new Mailbox(this.#table, SIDE.worker);

@@ -33,6 +33,7 @@ export const IORING_ENTER_EXT_ARG = 0x8;
 
 export const IORING_OP_POLL_ADD = 6;
 export const IORING_OP_POLL_REMOVE = 7;
+export const IORING_OP_ASYNC_CANCEL = 14;
 export const IORING_OP_SEND = 26;
 export const IORING_OP_RECV = 27;
 

@@ -4,15 +4,21 @@ import type { Backend, BackendHost } from './backend.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { type Carrier, CLIENT, Conversation, SERVER } from './conversation.ts';
 import { Conversations } from './conversations.ts';
+import { RestRounds } from './rest-rounds.ts';
 import { type Completion, Ring } from './ring.ts';
 import * as abi from './ring-abi.ts';
-import { REQUEST, RingDirection, type RingTools, SMALL_BYTES } from './ring-direction.ts';
+import {
+  IGNORED_KEY,
+  REQUEST,
+  RingDirection,
+  type RingTools,
+  SMALL_BYTES,
+} from './ring-direction.ts';
 import type { TcpSockets } from './tcp-sockets.ts';
 
 /** Keys of a conversation's requests: its slot times this, plus a REQUEST twice, plus the end whose way it is. */
 const KEYS_A_SLOT = 8;
 const WAKE_KEY = -1;
-const IGNORED_KEY = -2;
 /** Generations stay below it, so that with a key below 2^32 they fit a number. */
 const MOST_POLLS = 1 << 20;
 
@@ -26,6 +32,7 @@ export class RingBackend implements Backend, Carrier<RingDirection> {
   readonly #ring: Ring;
   readonly #tools: RingTools;
   readonly #conversations = new Conversations<RingDirection>();
+  readonly #rests: RestRounds;
   /** The poll under way on each listener, by slot: its generation tells it from earlier ones. */
   readonly #listenerPolls = new Map<number, { readonly fd: number; readonly generation: number }>();
   #polls = 0;
@@ -36,6 +43,7 @@ export class RingBackend implements Backend, Carrier<RingDirection> {
     this.#ring = new Ring(linux, host.descriptors);
     const smallBuffers = new BufferPool(linux, SMALL_BYTES);
     this.#tools = { ...host.tools, ring: this.#ring, smallBuffers };
+    this.#rests = new RestRounds(host.clock, this.#conversations);
     this.#pollWake();
   }
 
@@ -44,9 +52,10 @@ export class RingBackend implements Backend, Carrier<RingDirection> {
   }
 
   wait(timeoutMs: number): number {
-    this.#ring.submitAndWait(timeoutMs);
+    this.#ring.submitAndWait(this.#rests.timeoutMs(timeoutMs));
     const count = this.#ring.drain(this.#completed);
     if (this.#conversations.busy) this.#conversations.takeTurns(this.#moveOn);
+    this.#rests.turn(count);
     return count;
   }
 

@@ -1,5 +1,6 @@
 import {
   EAGAIN,
+  ECANCELED,
   EINTR,
   ENOBUFS,
   ENOMEM,
@@ -21,6 +22,9 @@ import { OUTCOME, type Outcome, type Way } from './way.ts';
 /** What completed. Keys of a direction's requests are its base plus twice one of these. */
 export const REQUEST = { receive: 0, send: 1, poll: 2, connect: 3 } as const;
 
+/** Of requests whose completions are nobody's. */
+export const IGNORED_KEY = -2;
+
 /** Buffer of a direction that has little to say. */
 export const SMALL_BYTES = 4096;
 
@@ -36,7 +40,8 @@ const TRANSIENT: readonly number[] = [EAGAIN, EINTR, ENOBUFS, ENOMEM];
  * completes once: SEND of what was received, linked to the next RECV. So backpressure is exact, and there is nothing
  * to queue. Bytes in bulk are moved by a {@link Direction}, with splice(2); the ring then only polls for it.
  *
- * The buffers that a request names are held until its completion. `release` may only follow the last one.
+ * The buffers that a request names are held until its completion. `release` may only follow the last one. A direction that
+ * rests has none: its RECV has been cancelled, and a poll stands in for it.
  */
 export class RingDirection implements Way {
   readonly #tools: RingTools;
@@ -50,11 +55,14 @@ export class RingDirection implements Way {
   #received = 0;
   #ended = false;
   #finished = false;
-  readonly #small: Address;
+  /** How much had been received when `restIfSilent` asked last. */
+  #receivedBefore = -1;
+  /** Held while this direction receives; 0 while it rests, or is in bulk. */
+  #small: Address = 0;
   /** A big buffer, held as long as reads fill small ones. */
   #big: Address = 0;
   /** Where the next bytes go: one of the two. */
-  #into: Address;
+  #into: Address = 0;
   /** What is being sent. */
   #sendFrom: Address = 0;
   #sendLeft = 0;
@@ -67,8 +75,6 @@ export class RingDirection implements Way {
     this.to = to;
     this.#key = key;
     this.#generation = generation;
-    this.#small = tools.smallBuffers.take();
-    this.#into = this.#small;
   }
 
   get bytes(): number {
@@ -87,7 +93,21 @@ export class RingDirection implements Way {
 
   /** `expected`: bytes have probably come already, so that it pays to look before waiting. */
   start(expected: boolean): void {
-    this.#receive(expected ? 0 : abi.IORING_RECVSEND_POLL_FIRST);
+    this.#receiveSmall(expected ? 0 : abi.IORING_RECVSEND_POLL_FIRST);
+  }
+
+  /**
+   * Asked now and then: what nothing has come for since it was asked last gives its buffers back, as soon as the kernel
+   * lets go of them. True: it holds some.
+   */
+  restIfSilent(): boolean {
+    if (this.#small === 0) return false;
+    const isSilent = this.#received === this.#receivedBefore;
+    this.#receivedBefore = this.#received;
+    // Not while a SEND is under way: then the RECV behind it cannot be found.
+    if (isSilent && this.inFlight)
+      this.#tools.ring.cancel(this.#key + 2 * REQUEST.receive, this.#generation, IGNORED_KEY);
+    return true;
   }
 
   /** A request has completed. `last`: the other way is finished, see {@link Direction.move}. */
@@ -95,8 +115,12 @@ export class RingDirection implements Way {
     this.inFlight = false;
     if (request === REQUEST.receive) return this.#receiveCompleted(result, flags, last);
     if (request === REQUEST.send) return this.#sendCompleted(result, last);
-    if (this.#bulk?.blocked === true) this.#bulk.sinkReady();
-    else this.#bulk?.sourceReady(result);
+    if (this.#bulk === undefined) {
+      this.#receiveSmall(0);
+      return OUTCOME.idle;
+    }
+    if (this.#bulk.blocked) this.#bulk.sinkReady();
+    else this.#bulk.sourceReady(result);
     return this.moveBulk(last);
   }
 
@@ -115,14 +139,18 @@ export class RingDirection implements Way {
   /** Gives back what it holds; bytes under way are lost. */
   release(): void {
     this.#bulk?.release();
-    this.#giveBackBig();
-    this.#tools.smallBuffers.giveBack(this.#small);
+    this.#giveBackBuffers();
   }
 
   #receiveCompleted(result: number, flags: number, last: boolean): Outcome {
     // The SEND before this RECV is over too.
     if (this.#into === this.#small) this.#giveBackBig();
     if (result === 0) return this.#finish(last);
+    if (result === -ECANCELED) {
+      this.#giveBackBuffers();
+      this.#poll(this.from, EPOLLIN | EPOLLRDHUP);
+      return OUTCOME.idle;
+    }
     if (result < 0) {
       if (!TRANSIENT.includes(-result)) return OUTCOME.sourceBroken;
       this.#receive(abi.IORING_RECVSEND_POLL_FIRST);
@@ -154,6 +182,13 @@ export class RingDirection implements Way {
     if (this.#sendLeft === 0) return this.#startBulk(last);
     this.#send(0, 0);
     return OUTCOME.idle;
+  }
+
+  /** Of a direction that holds no buffer. */
+  #receiveSmall(priority: number): void {
+    this.#small = this.#tools.smallBuffers.take();
+    this.#into = this.#small;
+    this.#receive(priority);
   }
 
   #receive(priority: number): void {
@@ -212,7 +247,7 @@ export class RingDirection implements Way {
   }
 
   #startBulk(last: boolean): Outcome {
-    this.#giveBackBig();
+    this.#giveBackBuffers();
     this.#bigReads = 0;
     this.#bulk = new Direction(this.#tools, this.from, this.to, BIG_READS);
     this.#bulk.sourceReady(EPOLLIN);
@@ -223,7 +258,7 @@ export class RingDirection implements Way {
     this.#received += bulk.bytes;
     bulk.release();
     this.#bulk = undefined;
-    this.#receive(abi.IORING_RECVSEND_POLL_FIRST);
+    this.#receiveSmall(abi.IORING_RECVSEND_POLL_FIRST);
   }
 
   #giveBackBig(): void {
@@ -232,9 +267,16 @@ export class RingDirection implements Way {
     this.#into = this.#small;
   }
 
+  #giveBackBuffers(): void {
+    this.#giveBackBig();
+    if (this.#small !== 0) this.#tools.smallBuffers.giveBack(this.#small);
+    this.#small = 0;
+  }
+
   #finish(last: boolean): Outcome {
     this.#ended = true;
     this.#finished = true;
+    this.#giveBackBuffers();
     if (last) return OUTCOME.idle;
     return this.#tools.calls.shutdown(this.to, SHUT_WR) === -1 ? OUTCOME.sinkBroken : OUTCOME.idle;
   }

@@ -128,6 +128,20 @@ export class Ring {
     this.#tail = (this.#tail + 1) | 0;
   }
 
+  /**
+   * Asks for the end of the request that comes back with `target` and `generation`: it completes as ECANCELED. Where there
+   * is none, or it waits for another in its chain, nothing happens and a completion with `key` says so.
+   */
+  cancel(target: number, generation: number, key: number): void {
+    this.reserve(1);
+    const at = (this.#tail & this.#sqMask) * abi.SQE.words;
+    const flags = abi.IOSQE_CQE_SKIP_SUCCESS;
+    this.push(abi.IORING_OP_ASYNC_CANCEL, flags, 0, -1, 0, 0, 0, key, 0);
+    // A user_data in the place of an address: both words as they stand.
+    this.#sqes[at + abi.SQE.address] = target;
+    this.#sqes[at + abi.SQE.address + 1] = generation;
+  }
+
   /** Hands over what has been written and waits: -1 for ever, 0 not at all. An interruption ends it early. */
   submitAndWait(timeoutMs: number): void {
     const ready = Atomics.load(this.#ringWords, this.#cqTail) !== this.#ringWords[this.#cqHead];
