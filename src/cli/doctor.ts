@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
 import {
+  datagramRefusal,
   epollEngineRefusal,
   handleEngineRefusal,
   machineReport,
@@ -25,6 +26,7 @@ export function registerDoctor(program: Command, terminal: Terminal): void {
         hasCommand: (name) => folders.some((folder) => existsSync(join(folder, name))),
         kernel: `${process.platform} ${release()}`,
         arch: process.arch,
+        datagramRefusal,
         epollRefusal: epollEngineRefusal,
         handleRefusal: handleEngineRefusal,
         uringRefusal: uringEngineRefusal,

@@ -1,4 +1,5 @@
 import {
+  datagramRefusal,
   epollEngineRefusal,
   handleEngineRefusal,
   uringEngineRefusal,
@@ -22,6 +23,7 @@ export interface MachineReads {
   readonly epollRefusal: () => string | undefined;
   readonly handleRefusal: () => string | undefined;
   readonly uringRefusal: () => string | undefined;
+  readonly datagramRefusal: () => string | undefined;
 }
 
 const FEW_DESCRIPTORS = 4096;
@@ -50,6 +52,7 @@ export function machineReport(reads: MachineReads): readonly MachineFact[] {
       'handle',
     ),
     engineFact('handle', reads.handleRefusal(), "Node's TCP handles can be used", 'net'),
+    datagramFact(reads),
     descriptorFact(reads),
     portsFact(reads),
     namespacesFact(reads),
@@ -64,7 +67,7 @@ export function machineReport(reads: MachineReads): readonly MachineFact[] {
 }
 
 /** The real machine's engine support, for callers that cannot see the proxy. */
-export { epollEngineRefusal, handleEngineRefusal, uringEngineRefusal };
+export { datagramRefusal, epollEngineRefusal, handleEngineRefusal, uringEngineRefusal };
 
 /** What `auto` takes, as createEngine has it. */
 function autoFact({ epollRefusal, handleRefusal, uringRefusal }: MachineReads): MachineFact {
@@ -88,6 +91,14 @@ function engineFact(
   return refusal === undefined
     ? { name, state: 'ok', detail: works }
     : { name, state: 'missing', detail: `${refusal}; ${instead} does the same` };
+}
+
+function datagramFact(reads: MachineReads): MachineFact {
+  const name = 'overlay UDP';
+  const refusal = reads.datagramRefusal();
+  return refusal === undefined
+    ? { name, state: 'ok', detail: 'koffi loads, recvmmsg and sendmmsg are allowed' }
+    : { name, state: 'missing', detail: `${refusal}; node:dgram does the same` };
 }
 
 function descriptorFact({ read }: MachineReads): MachineFact {

@@ -142,6 +142,11 @@ export class Stack {
     }
   }
 
+  /** Takes back a packet that was emitted, at most once, when nobody needs it any more. Not giving back does no harm. */
+  release(packet: Uint8Array): void {
+    this.#output.release(packet);
+  }
+
   /** -Infinity: at once. Infinity: not before something happens. */
   pollAt(): number {
     if (this.tcp.hasPending || this.#output.hasPending) return Number.NEGATIVE_INFINITY;

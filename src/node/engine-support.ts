@@ -1,4 +1,5 @@
 import { probeLinux } from '../base/linux/probe.ts';
+import { linuxDatagrams } from '../overlay/open-datagram-port.ts';
 import { ringRefusal } from '../proxy/engine/linux/ring-probe.ts';
 
 export { handleEngineRefusal } from '../proxy/engine/create-engine.ts';
@@ -13,4 +14,10 @@ export function epollEngineRefusal(): string | undefined {
 export function uringEngineRefusal(): string | undefined {
   const probe = probeLinux();
   return probe.kind === 'refused' ? probe.reason : ringRefusal(probe.linux);
+}
+
+/** Undefined: the overlay sends and receives UDP by system calls here. Otherwise why it does not. */
+export function datagramRefusal(): string | undefined {
+  const probe = linuxDatagrams();
+  return probe.kind === 'refused' ? probe.reason : undefined;
 }

@@ -7,6 +7,7 @@ import type { VxlanConf } from './backend-conf.ts';
 import { vxlanDevice } from './desired-entries.ts';
 import { LinkShaper } from './link-shaper.ts';
 import { overlayMtu } from './mtu.ts';
+import { systemDatagramPorts } from './open-datagram-port.ts';
 import type { OverlayNodeOptions } from './overlay-options.ts';
 import { PodDatagrams } from './pod-datagrams.ts';
 import { PodGate } from './pod-gate.ts';
@@ -73,8 +74,10 @@ export async function openTunnel(
     port,
     vni,
     clock,
+    openUdp: systemDatagramPorts(options.log),
     learning,
     checkPeers: options.checkPeers ?? false,
+    onSent: (packet) => driver.stack.release(packet),
     onFrame: (bytes, from, to) => {
       arriving.frame = bytes;
       arriving.dropped = undefined;

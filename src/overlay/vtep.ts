@@ -1,4 +1,3 @@
-import type { RemoteInfo, Socket } from 'node:dgram';
 import { formatIp, type IpAddress, parseIp } from '../base/ip.ts';
 import type { Resource } from '../base/lifetime.ts';
 import type { Clock } from '../base/clock.ts';
@@ -6,9 +5,9 @@ import { ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import { type MacAddress, readMac } from '../wire/mac.ts';
 import { decodeVxlan, encodeVxlan, VXLAN_HEADER_BYTES, type VxlanHeader } from '../wire/vxlan.ts';
 import type { DropReason } from '../netstack/drop-log.ts';
+import type { DatagramPort, OpenDatagramPort } from './datagram-port.ts';
 import type { LinkLossReason } from './link-faults.ts';
 import { LearnedMacs } from './learned-macs.ts';
-import { bindUdp, closeUdp, createUdpSocket } from './udp-socket.ts';
 import { type DropPlace, VtepDrops, type VtepDropReason } from './vtep-drops.ts';
 import { type PeerCounters, VtepPeer } from './vtep-peer.ts';
 
@@ -49,11 +48,17 @@ export interface VtepOptions {
   readonly port: number;
   readonly vni: number;
   readonly clock: Clock;
+  /** How UDP is sent and received. */
+  readonly openUdp: OpenDatagramPort;
   /**
    * Takes an inner frame, `bytes[from, to)`, Ethernet header first; returns why it was dropped, if it was. Called for
-   * each of up to 32 datagrams in one turn of the event loop: do the rest in a {@link Clock.defer}.
+   * each of many datagrams in one turn of the event loop: do the rest in a {@link Clock.defer}.
    */
   readonly onFrame: (bytes: Uint8Array, from: number, to: number) => string | undefined;
+  /**
+   * Gives back a packet of {@link Vtep.send} that nobody needs any more, once; the others are the collector's.
+   */
+  readonly onSent?: (packet: Uint8Array) => void;
   /** Also send to MACs that were seen as sources. Default false. */
   readonly learning?: boolean;
   /** Drop what comes from addresses that are no VTEP of the FDB, which a kernel does not do. Default false. */
@@ -73,7 +78,7 @@ export class Vtep implements Resource {
   readonly address: IpAddress;
   readonly vni: number;
   readonly #options: VtepOptions;
-  readonly #socket: Socket;
+  readonly #udp: DatagramPort;
   readonly #drops: VtepDrops;
   readonly #peers = new Map<string, VtepPeer>();
   /** Peers that no entry names any more, until their sockets are gone. */
@@ -84,49 +89,44 @@ export class Vtep implements Resource {
   #hook: LinkHook | undefined;
   /** Replaced, never changed, when one comes or goes. */
   #taps: readonly VtepTap[] = [];
-  #receiveErrors = 0;
   #ended: Promise<void> | undefined;
 
-  private constructor(options: VtepOptions, socket: Socket) {
+  private constructor(options: VtepOptions, udp: DatagramPort) {
     this.address = options.address;
     this.vni = options.vni;
     this.#options = options;
-    this.#socket = socket;
+    this.#udp = udp;
     this.#drops = new VtepDrops((reason, datagram, place) => {
       for (const tap of this.#taps) tap.dropped(reason, datagram, place);
     });
     if (options.learning === true) this.#learned = new LearnedMacs(options.clock);
-    socket.on('message', (datagram, from) => this.#onMessage(datagram, from));
-    socket.on('error', () => {
-      this.#receiveErrors += 1;
-    });
   }
 
   /** Rejects with the system's error where the address and port cannot be had. */
   static async open(options: VtepOptions): Promise<Vtep> {
-    const socket = createUdpSocket(options.address.family);
-    try {
-      await bindUdp(socket, options.address, options.port);
-      socket.setRecvBufferSize(options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES);
-    } catch (error) {
-      await closeUdp(socket);
-      throw error;
-    }
-    return new Vtep(options, socket);
+    const { address, port, openUdp, receiveBufferBytes = RECEIVE_BUFFER_BYTES } = options;
+    const udp = await openUdp({
+      address,
+      port,
+      receiveBufferBytes,
+      onDatagram: (datagram, from) => vtep.#onDatagram(datagram, from),
+    });
+    const vtep = new Vtep(options, udp);
+    return vtep;
   }
 
   get port(): number {
-    return this.#socket.address().port;
+    return this.#udp.port;
   }
 
   /** What the system granted, twice what is usable of it; Linux caps it at net.core.rmem_max. */
   get receiveBufferBytes(): number {
-    return this.#socket.getRecvBufferSize();
+    return this.#udp.receiveBufferBytes;
   }
 
   /** Errors that the receiving socket reported; it goes on after them. */
   get receiveErrors(): number {
-    return this.#receiveErrors;
+    return this.#udp.receiveErrors;
   }
 
   drops(): ReadonlyMap<VtepDropReason, number> {
@@ -187,8 +187,10 @@ export class Vtep implements Resource {
     }
     this.#header.vni = this.vni;
     encodeVxlan(packet, 0, this.#header);
-    if (this.#hook === undefined) this.#transmit(peer, packet);
-    else
+    if (this.#hook === undefined) {
+      // A tap may keep it, a hook may send it twice.
+      this.#transmit(peer, packet, this.#taps.length === 0 ? this.#options.onSent : undefined);
+    } else
       this.#hook.outbound(
         formatIp(peer.address),
         packet,
@@ -217,11 +219,11 @@ export class Vtep implements Resource {
     for (const peer of this.#peers.values()) this.#retire(peer);
     this.#peers.clear();
     this.#fdb = new Map();
-    await Promise.all([...this.#closing, closeUdp(this.#socket)]);
+    await Promise.all([...this.#closing, this.#udp.close()]);
   }
 
-  #transmit(peer: VtepPeer, datagram: Uint8Array): void {
-    if (!peer.send(datagram)) return;
+  #transmit(peer: VtepPeer, datagram: Uint8Array, onSent?: VtepOptions['onSent']): void {
+    if (!peer.send(datagram, onSent)) return;
     for (const tap of this.#taps) tap.sent(peer.address, datagram);
   }
 
@@ -230,14 +232,14 @@ export class Vtep implements Resource {
     this.#closing.add(closing);
   }
 
-  #onMessage(datagram: Uint8Array, from: RemoteInfo): void {
-    if (this.#hook === undefined) this.#receive(datagram, from.address);
+  #onDatagram(datagram: Uint8Array, from: string): void {
+    if (this.#hook === undefined) this.#receive(datagram, from);
     else
       this.#hook.inbound(
-        from.address,
+        from,
         datagram,
-        (passed) => this.#receive(passed, from.address),
-        (reason, lost) => this.#dropReceived(reason, lost, from.address),
+        (passed) => this.#receive(passed, from),
+        (reason, lost) => this.#dropReceived(reason, lost, from),
       );
   }
 
@@ -292,8 +294,7 @@ export class Vtep implements Resource {
   #peerAt(key: string, remote: IpAddress): VtepPeer {
     const existing = this.#peers.get(key);
     if (existing !== undefined) return existing;
-    const { address: local, port } = this;
-    const peer = new VtepPeer({ local, remote, port, drops: this.#drops });
+    const peer = new VtepPeer({ udp: this.#udp, remote, port: this.port, drops: this.#drops });
     this.#peers.set(key, peer);
     return peer;
   }

@@ -10,7 +10,7 @@ const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const WORDWISE_FROM_BYTES = 64;
 
 /** Buffers of at least this size are slabs that many packets share: their 32-bit view is kept. */
-const SLAB_BYTES = 128 * 1024;
+const SLAB_BYTES = 64 * 1024;
 
 /**
  * 32-bit views of the last two slabs seen. Creating a view costs about a quarter of summing 1,448 bytes,

@@ -13,6 +13,7 @@ function report(
     epollRefusal: () => refusal,
     handleRefusal: () => refusal,
     uringRefusal: () => refusal,
+    datagramRefusal: () => refusal,
   });
   return new Map(facts.map((fact) => [fact.name, fact]));
 }
@@ -34,6 +35,15 @@ test('names the engines that work, or why they do not', () => {
       state: 'missing',
       detail: `it is not permitted; ${instead} does the same`,
     });
+});
+
+test('says what carries the overlay', () => {
+  expect(report({}).get('overlay UDP')?.state).toBe('ok');
+  expect(report({}, 'it is not permitted').get('overlay UDP')).toEqual({
+    name: 'overlay UDP',
+    state: 'missing',
+    detail: 'it is not permitted; node:dgram does the same',
+  });
 });
 
 test.each([

@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { Lifetime } from '../../src/base/lifetime.ts';
+import type { OpenDatagramPort } from '../../src/overlay/datagram-port.ts';
 import { type LinkHook, Vtep, type VtepOptions } from '../../src/overlay/vtep.ts';
 import { encodeEthernet } from '../../src/wire/ethernet.ts';
 import { ip } from '../ipam/addresses.ts';
+import { datagramPorts } from './datagram-ports.ts';
 import { until } from '../support/until.ts';
 
 const MAC_A = 0x0200_0000_000a;
@@ -14,6 +16,7 @@ const VXLAN_BYTES = 8;
 
 let lifetime: Lifetime;
 let clock: ManualClock;
+let openUdp: OpenDatagramPort;
 
 beforeEach(() => {
   lifetime = new Lifetime('test');
@@ -31,6 +34,7 @@ async function vtepAt(address: string, options: Partial<VtepOptions> = {}) {
     port: 0,
     vni: 1,
     clock,
+    openUdp,
     onFrame: (bytes, from, to) => {
       frames.push(new TextDecoder().decode(bytes.subarray(from + 14, to)));
       for (const resolve of arrived.splice(0)) resolve();
@@ -70,7 +74,11 @@ async function sendRaw(vtep: Vtep, from: string, hex: string): Promise<void> {
   await once(socket, 'close');
 }
 
-describe('Vtep', () => {
+describe.each(datagramPorts)('Vtep over $name', (system) => {
+  beforeEach(() => {
+    openUdp = system.open;
+  });
+
   test('carries frames both ways and counts them by peer', async () => {
     const { a, b } = await pair();
     const atB = b.frame();

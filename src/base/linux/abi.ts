@@ -5,6 +5,7 @@
 
 // include/uapi/asm-generic/errno-base.h and errno.h
 export const EINTR = 4;
+export const EIO = 5;
 export const EAGAIN = 11;
 export const ENFILE = 23;
 export const EMFILE = 24;
@@ -12,10 +13,13 @@ export const ENOMEM = 12;
 export const EBUSY = 16;
 export const EINVAL = 22;
 export const ETIME = 62;
+export const EMSGSIZE = 90;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
+export const ENETUNREACH = 101;
 export const ENOBUFS = 105;
 export const ETIMEDOUT = 110;
+export const ECONNREFUSED = 111;
 export const EINPROGRESS = 115;
 export const ECANCELED = 125;
 
@@ -23,12 +27,14 @@ export const ECANCELED = 125;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_REUSEPORT = 15;
 export const SO_ERROR = 4;
+export const SO_RCVBUF = 8;
 export const SHUT_RD = 0;
 export const SHUT_WR = 1;
 export const MSG_DONTWAIT = 0x40;
@@ -42,6 +48,11 @@ export const IPPROTO_TCP = 6;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const TCP_NODELAY = 1;
 export const TCP_CONGESTION = 13;
+
+// include/linux/socket.h, include/uapi/linux/udp.h
+export const SOL_UDP = 17;
+export const UDP_SEGMENT = 103;
+export const UDP_GRO = 104;
 
 // include/uapi/linux/eventpoll.h
 export const EPOLL_CTL_ADD = 1;

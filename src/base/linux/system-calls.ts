@@ -47,7 +47,11 @@ export interface SystemCalls {
   pipe2(fds: Address, flags: number): number;
   read(fd: number, to: Address, bytes: number): number;
   recv(fd: number, to: Address, bytes: number, flags: number): number;
+  /** How many messages were taken, of `count` struct mmsghdr. */
+  recvmmsg(fd: number, headers: Address, count: number, flags: number, timeout: Address): number;
   send(fd: number, from: Address, bytes: number, flags: number): number;
+  /** How many messages were sent, of `count` struct mmsghdr. */
+  sendmmsg(fd: number, headers: Address, count: number, flags: number): number;
   setsockopt(fd: number, level: number, name: number, value: Address, bytes: number): number;
   shutdown(fd: number, how: number): number;
   socket(family: number, type: number, protocol: number): number;
@@ -94,7 +98,9 @@ const SIGNATURES: Readonly<Record<Exclude<keyof SystemCalls, 'errno'>, readonly 
   pipe2: ['int', 'int64', 'int'],
   read: ['int64', 'int', 'int64', 'int64'],
   recv: ['int64', 'int', 'int64', 'int64', 'int'],
+  recvmmsg: ['int', 'int', 'int64', 'uint', 'int', 'int64'],
   send: ['int64', 'int', 'int64', 'int64', 'int'],
+  sendmmsg: ['int', 'int', 'int64', 'uint', 'int'],
   setsockopt: ['int', 'int', 'int', 'int', 'int64', 'uint'],
   shutdown: ['int', 'int', 'int'],
   socket: ['int', 'int', 'int', 'int'],
@@ -107,10 +113,30 @@ const SIGNATURES: Readonly<Record<Exclude<keyof SystemCalls, 'errno'>, readonly 
 interface Koffi {
   load(path: null): { func(name: string, result: string, parameters: readonly string[]): unknown };
   errno(): number;
+  address(memory: ArrayBufferLike): bigint;
   view(address: bigint, bytes: number): ArrayBuffer;
   readonly node: {
-    poll(fd: number, events: { readable: true }, callback: () => void): { close(): void };
+    poll(fd: number, events: WatchedEvents, callback: PollCallback): KoffiPoll;
   };
+}
+
+/** Negative where libuv stopped watching, because the descriptor has an error to be asked for. */
+type PollCallback = (status: number) => void;
+
+interface KoffiPoll {
+  start(events: WatchedEvents, callback: PollCallback): void;
+  close(): void;
+}
+
+export interface WatchedEvents {
+  readonly readable?: boolean;
+  readonly writable?: boolean;
+}
+
+/** A descriptor that is watched. It must be closed before the descriptor is. */
+export interface Watch {
+  change(events: WatchedEvents): void;
+  close(): void;
 }
 
 export interface Linux {
@@ -119,8 +145,16 @@ export interface Linux {
   map(bytes: number): Mapping;
   /** Memory that a descriptor offers to share, from an offset on. The caller owns the mapping until `unmap`. */
   mapShared(fd: number, offset: number, bytes: number): Mapping;
-  /** Calls back on the event loop whenever `fd` is readable, and keeps the process alive until closed. */
-  watch(fd: number, callback: () => void): { close(): void };
+  /**
+   * Calls back on the event loop as long as `fd` is readable, or what else `events` says, or has an error; keeps the
+   * process alive until closed.
+   */
+  watch(fd: number, callback: () => void, events?: WatchedEvents): Watch;
+  /**
+   * Where memory of JavaScript's own is. It stays there for as long as something refers to it, which whoever passes the
+   * address on must see to.
+   */
+  addressOf(memory: ArrayBufferLike): Address;
 }
 
 /** A stretch of memory that both the kernel and JavaScript see. */
@@ -145,7 +179,37 @@ export function loadLinux(): Linux {
     map: (bytes) => mapMemory(koffi, calls, bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
     mapShared: (fd, offset, bytes) =>
       mapMemory(koffi, calls, bytes, MAP_SHARED | MAP_POPULATE, fd, offset),
-    watch: (fd, callback) => koffi.node.poll(fd, { readable: true }, callback),
+    watch: (fd, callback, events = { readable: true }) =>
+      watchDescriptor(koffi, fd, events, callback),
+    addressOf: (memory) => Number(koffi.address(memory)),
+  };
+}
+
+function watchDescriptor(
+  koffi: Koffi,
+  fd: number,
+  events: WatchedEvents,
+  callback: () => void,
+): Watch {
+  let watched = events;
+  const onPoll = (status: number): void => {
+    if (status < 0) handle.start(watched, onPoll);
+    try {
+      callback();
+    } catch (error) {
+      // What is thrown into koffi is lost, and the loop stands still.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  };
+  const handle = koffi.node.poll(fd, watched, onPoll);
+  return {
+    change(changed) {
+      watched = changed;
+      handle.start(watched, onPoll);
+    },
+    close: () => handle.close(),
   };
 }
 

@@ -118,6 +118,11 @@ export class IpOutput {
     );
   }
 
+  /** Takes back what {@link Emit} got, at most once, when nobody needs it any more. Not giving back does no harm. */
+  release(packet: Uint8Array): void {
+    this.#pool.release(packet);
+  }
+
   /** Finishes a packet from {@link allocate} and sends it, in fragments if it must and may be. */
   send(now: number, path: Path, packet: Uint8Array, fields: IpFields): void {
     const at = path.netInterface.headroomBytes + ETHERNET_HEADER_BYTES;
