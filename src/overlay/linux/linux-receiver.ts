@@ -7,8 +7,8 @@ import { MessageVector } from './message-vector.ts';
 /** Messages a call. With generic receive offload each may hold as many datagrams as fit 64 KiB. */
 const MESSAGES = 8;
 
-/** What is read in one turn of the loop at most, before others have theirs: what libuv reads of datagrams of 64 KiB. */
-const MAX_BYTES_A_TURN = 2 * 1024 * 1024;
+/** What is read in one turn of the loop at most, before others have theirs. */
+const MAX_BYTES_A_TURN = 1024 * 1024;
 const MAX_CALLS_A_TURN = 32;
 
 const SLOT_BYTES = 64 * 1024;

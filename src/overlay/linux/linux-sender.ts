@@ -58,7 +58,7 @@ export class LinuxSender implements DatagramSender {
   }
 
   send(datagram: Uint8Array, onSent?: OnSent): boolean {
-    if (this.#queuedBytes > MAX_QUEUED_BYTES) return false;
+    if (this.#isClosed || this.#queuedBytes > MAX_QUEUED_BYTES) return false;
     this.#queue.push(datagram);
     this.#onSent.push(onSent);
     this.#queuedBytes += datagram.length;
@@ -85,8 +85,14 @@ export class LinuxSender implements DatagramSender {
   readonly #flush = (): void => {
     this.#willFlush = false;
     while (!this.#isClosed && !this.#isBlocked && this.#head < this.#queue.length) this.#sendSome();
-    this.#queue.splice(0, this.#head);
-    this.#onSent.splice(0, this.#head);
+    // Nearly always everything was sent, which costs nothing to take out.
+    if (this.#head === this.#queue.length) {
+      this.#queue.length = 0;
+      this.#onSent.length = 0;
+    } else if (this.#head > 0) {
+      this.#queue.splice(0, this.#head);
+      this.#onSent.splice(0, this.#head);
+    }
     this.#head = 0;
   };
 
