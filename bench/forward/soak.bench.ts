@@ -29,9 +29,10 @@ const { values } = parseArgs({
     growth: { type: 'string', default: '10' },
   },
 });
-/** Descriptors of the forwarder that are no idle connection's: Node's own, and half a second of the stream. */
+/** Descriptors of the forwarder that are no connection's. */
 const OWN_DESCRIPTORS = 200;
 const rate = Number(values.rate);
+/** Two descriptors a connection, with room for half a second of the stream. */
 const idleLimit = Math.floor((fileLimit() - OWN_DESCRIPTORS - rate) / 2);
 
 const settings = {
