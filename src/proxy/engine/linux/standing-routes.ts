@@ -11,11 +11,13 @@ const MOST_OFFERS = 512;
 const MOST_CHOICES = 256;
 /** Clients that are remembered to have come once; beyond it the memory starts anew. */
 const MOST_REMEMBERED = 4096;
-/** Identities count offers by this step, so that they say where an offer lies, and fit 32 bits. */
-const MOST_SERIALS: number = Math.floor(0x7fff_ffff / MOST_OFFERS);
+/** Epochs that identities tell apart, so that they fit 31 bits. */
+const MOST_EPOCHS: number = Math.floor(0x7fff_ffff / MOST_OFFERS) - 1;
+/** In the place of an identity: the client has come once. */
+const CAME_ONCE = -1;
 
 /** Words of an offer. All are the main thread's to write. */
-const OFFER = { id: 0, epoch: 1, count: 2, seed: 3, choices: 4 } as const;
+const OFFER = { count: 0, seed: 1, choices: 2 } as const;
 /** Words of a choice. */
 const CHOICE = { target: 0, source: SOCKADDR_WORDS, bound: 2 * SOCKADDR_WORDS, words: 15 } as const;
 const OFFER_WORDS: number = OFFER.choices + MOST_CHOICES * CHOICE.words;
@@ -25,6 +27,15 @@ export function allocateOffers(): SharedArrayBuffer {
   return new SharedArrayBuffer(MOST_OFFERS * OFFER_WORDS * 4);
 }
 
+/** An offer's identity says when it was made and where it lies, and is never 0. */
+function offerId(epoch: number, place: number): number {
+  return ((epoch % MOST_EPOCHS) + 1) * MOST_OFFERS + place;
+}
+
+function placeOf(id: number): number {
+  return id % MOST_OFFERS;
+}
+
 interface Offer {
   readonly epoch: number;
   readonly standing: StandingRoute;
@@ -32,7 +43,8 @@ interface Offer {
 
 /**
  * The main thread's side: standing routes that one forwarding thread may follow by itself. What is offered stands for an
- * epoch, a number in shared memory that {@link revoke} raises: the thread looks at it for every connection.
+ * epoch, a number in shared memory that {@link revoke} raises: the thread looks at it for every connection. In an epoch no
+ * place is written twice, and none before the thread has acknowledged the epoch, so it never reads what is being written.
  */
 export class StandingOffers {
   readonly #table: SlotTable;
@@ -40,11 +52,10 @@ export class StandingOffers {
   readonly #bytes: Uint8Array;
   /** By identity. Those of earlier epochs are kept until the thread has told of all that followed them. */
   readonly #offers = new Map<number, Offer>();
-  /** What was offered in this epoch, by listener and client address: 0 to one that has come once only. */
+  /** By listener and client address, what was offered in this epoch: 0 if the answer does not stand; or {@link CAME_ONCE}. */
   readonly #clients = new Map<string, number>();
   #used = 0;
   #heardEpoch = 0;
-  #serial = 0;
 
   constructor(table: SlotTable, shared: SharedArrayBuffer) {
     this.#table = table;
@@ -60,14 +71,17 @@ export class StandingOffers {
     if (route.standing === undefined) return 0;
     const client = `${this.#table.get(slot, FIELD.listener)} ${source.address}`;
     const known = this.#clients.get(client);
-    if (known !== undefined && known !== 0) return known;
-    if (this.#clients.size >= MOST_REMEMBERED) this.#clients.clear();
-    this.#clients.set(client, 0);
-    if (known === undefined) return 0;
+    if (known === undefined) this.#remember(client);
+    if (known !== CAME_ONCE) return known ?? 0;
+    // The thread may still be reading what an offer would be written over.
+    if (this.toldEpoch !== this.#epoch) return 0;
+    if (this.#used === MOST_OFFERS) {
+      this.revoke();
+      return 0;
+    }
     const standing = route.standing();
-    if (standing === undefined || standing.choices.length > MOST_CHOICES) return 0;
-    if (this.#used === MOST_OFFERS) this.revoke();
-    const id = this.#write(standing);
+    const fits = standing !== undefined && standing.choices.length <= MOST_CHOICES;
+    const id = fits ? this.#write(standing) : 0;
     this.#clients.set(client, id);
     return id;
   }
@@ -96,16 +110,22 @@ export class StandingOffers {
     for (const [id, { epoch }] of this.#offers) if (epoch < toldEpoch) this.#offers.delete(id);
   }
 
+  /** Only the main thread writes it. */
+  get #epoch(): number {
+    return Atomics.load(this.#table.words, HEADER.epoch);
+  }
+
+  #remember(client: string): void {
+    if (this.#clients.size >= MOST_REMEMBERED) this.#clients.clear();
+    this.#clients.set(client, CAME_ONCE);
+  }
+
   #write(standing: StandingRoute): number {
     const words = this.#words;
-    const place = this.#used;
+    const epoch = this.#epoch;
+    const id = offerId(epoch, this.#used);
+    const at = this.#used * OFFER_WORDS;
     this.#used += 1;
-    this.#serial = (this.#serial % (MOST_SERIALS - 1)) + 1;
-    const id = this.#serial * MOST_OFFERS + place;
-    const epoch = Atomics.load(this.#table.words, HEADER.epoch);
-    const at = place * OFFER_WORDS;
-    words[at + OFFER.id] = id;
-    words[at + OFFER.epoch] = epoch;
     words[at + OFFER.count] = standing.choices.length;
     words[at + OFFER.seed] = standing.seed;
     for (const [index, choice] of standing.choices.entries())
@@ -144,7 +164,7 @@ export class StandingPicks {
     this.#words = new Int32Array(shared);
   }
 
-  /** What was followed in earlier epochs has been told by now. Between turns. */
+  /** What was followed in earlier epochs has been told by now, and is read no more. Between turns. */
   acknowledge(): void {
     const { words } = this.#table;
     Atomics.store(words, HEADER.seenEpoch, Atomics.load(words, HEADER.epoch));
@@ -155,12 +175,13 @@ export class StandingPicks {
     const id = this.#table.get(slot, FIELD.standing);
     if (id === 0) return;
     this.#notice();
-    const at = (id % MOST_OFFERS) * OFFER_WORDS;
-    const words = this.#words;
-    // Overwritten by a later one, or about to be: then the epoch has gone on.
-    if (words[at + OFFER.id] !== id || words[at + OFFER.epoch] !== this.#epoch) return;
+    const place = placeOf(id);
+    // Revoked while it was on its way: its place may be another's by now.
+    if (id !== offerId(this.#epoch, place)) return;
     const key = this.#keyOf(slot);
     if (this.#picks.get(key)?.id === id) return;
+    const words = this.#words;
+    const at = place * OFFER_WORDS;
     const count = words[at + OFFER.count] ?? 0;
     this.#picks.set(key, { id, count, random: seededRandom(words[at + OFFER.seed] ?? 0) });
   }
@@ -173,12 +194,10 @@ export class StandingPicks {
     const pick = this.#picks.get(this.#keyOf(slot));
     if (pick === undefined) return false;
     const choice = pick.random.below(pick.count);
-    const at = (pick.id % MOST_OFFERS) * OFFER_WORDS + OFFER.choices + choice * CHOICE.words;
+    const at = placeOf(pick.id) * OFFER_WORDS + OFFER.choices + choice * CHOICE.words;
     table.storeSockaddr(slot, SOCKADDR_FIELD.target, this.#words, at + CHOICE.target);
     table.storeSockaddr(slot, SOCKADDR_FIELD.source, this.#words, at + CHOICE.source);
     table.set(slot, FIELD.bound, this.#words[at + CHOICE.bound] ?? 0);
-    // Only now is it certain that it was not being overwritten.
-    if (this.#notice()) return false;
     table.set(slot, FIELD.standing, pick.id);
     table.set(slot, FIELD.choice, choice);
     return true;

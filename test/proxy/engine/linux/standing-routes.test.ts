@@ -114,20 +114,54 @@ test('nothing is offered without a standing answer, or with more than 256 choice
   const { answer, follow } = setUp();
   const many = (count: number): DialRoute =>
     routeWith(standingRoute(Array.from({ length: count }, () => ({ address: '::1', port: 1 }))));
-  for (const route of [routeWith(undefined), many(257)])
-    for (let asked = 0; asked < 3; asked += 1) answer('192.0.2.1', route);
-  expect(follow('192.0.2.1')).toBeUndefined();
-  answer('192.0.2.1', many(256));
-  expect(follow('192.0.2.1')).toBeDefined();
+  const routes = {
+    '192.0.2.1': routeWith(undefined),
+    '192.0.2.2': many(257),
+    '192.0.2.3': many(256),
+  };
+  for (const [client, route] of Object.entries(routes))
+    for (let asked = 0; asked < 3; asked += 1) answer(client, route);
+  const followed = Object.keys(routes).filter((client) => follow(client) !== undefined);
+  expect(followed).toEqual(['192.0.2.3']);
 });
 
-test('more than 512 offers revoke those before them', () => {
-  const { answer, follow } = setUp();
+test('what an answer would stand for is worked out once, until something is revoked', () => {
+  const { answer, offers, picks } = setUp();
+  let workedOut = 0;
+  const route: DialRoute = {
+    ...routeWith(undefined),
+    standing: () => {
+      workedOut += 1;
+      return undefined;
+    },
+  };
+  for (let asked = 0; asked < 5; asked += 1) answer('192.0.2.1', route);
+  expect(workedOut).toBe(1);
+  offers.revoke();
+  picks.acknowledge();
+  for (let asked = 0; asked < 5; asked += 1) answer('192.0.2.1', route);
+  expect(workedOut).toBe(2);
+});
+
+test('a 513th offer revokes those before it', () => {
+  const { answer, follow, picks } = setUp();
   const client = (index: number): string => `10.1.${index >> 8}.${index & 255}`;
   for (let index = 0; index <= 512; index += 1)
     for (let asked = 0; asked < 2; asked += 1) answer(client(index), routeWith(ONE));
   expect(follow(client(511))).toBeUndefined();
+  picks.acknowledge();
+  for (let asked = 0; asked < 2; asked += 1) answer(client(512), routeWith(ONE));
   expect(follow(client(512))).toBeDefined();
+});
+
+test('after a revocation nothing is offered before the thread has acknowledged it', () => {
+  const { answer, follow, offers, picks } = setUp();
+  offers.revoke();
+  for (let asked = 0; asked < 3; asked += 1) answer('192.0.2.1', routeWith(ONE));
+  expect(follow('192.0.2.1')).toBeUndefined();
+  picks.acknowledge();
+  answer('192.0.2.1', routeWith(ONE));
+  expect(follow('192.0.2.1')).toBeDefined();
 });
 
 test('an answer on its way when it is revoked teaches the thread nothing', () => {
@@ -137,10 +171,14 @@ test('an answer on its way when it is revoked teaches the thread nothing', () =>
   const id = offers.offer(0, { address: '192.0.2.1', port: 1 }, routeWith(ONE));
   table.set(0, FIELD.standing, id);
   offers.revoke();
+  picks.acknowledge();
   // Its place is another client's by now.
   const other = standingRoute([{ address: '10.244.9.9', port: 9 }]);
-  for (let asked = 0; asked < 2; asked += 1)
-    offers.offer(0, { address: '192.0.2.2', port: 1 }, routeWith(other));
+  const taken = [1, 2].map(() =>
+    offers.offer(0, { address: '192.0.2.2', port: 1 }, routeWith(other)),
+  );
+  expect(taken).toEqual([0, expect.any(Number)]);
+  expect(taken[1]).not.toBe(0);
   picks.learn(0);
   expect(follow('192.0.2.1')).toBeUndefined();
 });
@@ -166,16 +204,18 @@ test('the thread never follows what was revoked, whatever came before', () => {
     fc.record({ kind: fc.constant('answer' as const), client }),
     fc.record({ kind: fc.constant('follow' as const), client }),
     fc.record({ kind: fc.constant('revoke' as const), client }),
+    fc.record({ kind: fc.constant('acknowledge' as const), client }),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const { answer, follow, offers } = setUp();
+      const { answer, follow, offers, picks } = setUp();
       let violated = false;
       for (const [port, { kind, client: from }] of steps.entries()) {
         // The port says when it was offered.
         const standing = standingRoute([{ address: from, port: port + 1 }]);
         if (kind === 'answer') answer(from, routeWith(standing));
         else if (kind === 'revoke') offers.revoke();
+        else if (kind === 'acknowledge') picks.acknowledge();
         else {
           const went = follow(from);
           const revoked = steps.slice(0, port).findLastIndex((one) => one.kind === 'revoke');
