@@ -107,22 +107,30 @@ export class ConnectionRoutes {
   /** Undefined unless every choice is dialled, and in the same way at any later time. */
   #standing(odds: Odds | undefined, client: string): StandingRoute | undefined {
     if (odds === undefined) return undefined;
-    const sources = odds.forwards.map((forward) => sourceOf(forward, client, this.#context));
-    const choices: DialTarget[] = [];
-    for (const [index, { endpoint }] of odds.forwards.entries()) {
-      const way = this.#dialer.stream(endpoint, sources[index] ?? client);
+    const choices: Choice[] = [];
+    for (const forward of odds.forwards) {
+      const { endpoint } = forward;
+      const source = sourceOf(forward, client, this.#context);
+      const way = this.#dialer.stream(endpoint, source);
       if (way.kind !== 'dial' || way.lasting !== true) return undefined;
-      choices.push(way);
+      choices.push({ ...way, endpoint, source });
     }
     return {
       choices,
       seed: odds.seed,
       taken: (connection, choice) => {
-        const endpoint = odds.forwards[choice]?.endpoint ?? connection.destination;
-        return new Tracked(this.#book, connection, endpoint, sources[choice] ?? client, undefined);
+        const { endpoint, source } = choices[choice] as Choice;
+        return new Tracked(this.#book, connection, endpoint, source, undefined);
       },
     };
   }
+}
+
+/** An endpoint of a standing route. */
+interface Choice extends DialTarget {
+  readonly endpoint: SocketAddress;
+  /** The address it sees. */
+  readonly source: string;
 }
 
 /** The source address an endpoint is to see. */

@@ -40,8 +40,8 @@ const DEFAULT_MAX_CONNECTIONS = 65_536;
  * Forwards in threads of its own with epoll or io_uring, and splice(2). The main thread hears of each connection
  * when it is accepted, when it ends and when something happens to it in between, never of its bytes. Connections
  * whose server is not a socket of this machine are served by the portable engine, which takes over the accepted
- * socket. With several threads each has a socket of its own at every address; decisions stay on the main thread, in the
- * order in which clients are accepted, so that one picker serves all.
+ * socket. With several threads each has a socket of its own at every address; what no standing route decides is asked about on
+ * the main thread, in the order in which it hears of clients, so that one picker serves all.
  */
 export class LinuxEngine implements Engine {
   readonly name: BackendName;
