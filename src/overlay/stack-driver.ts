@@ -24,6 +24,7 @@ export class StackDriver {
   readonly #emit: (netInterface: NetInterface, packet: Uint8Array) => void;
   #soon: Timer | undefined;
   #later: { readonly at: number; readonly timer: Timer } | undefined;
+  #isPutOff = false;
   #isEnded = false;
 
   constructor(options: StackDriverOptions) {
@@ -65,9 +66,23 @@ export class StackDriver {
 
   readonly #dispatch = (): void => {
     this.#soon = undefined;
+    if (this.#isLate()) {
+      this.#isPutOff = true;
+      this.wake();
+      return;
+    }
+    this.#isPutOff = false;
     this.stack.dispatch(this.#clock.now(), this.#emit);
     this.#arm();
   };
+
+  /**
+   * Whether a timer fell due in this very turn, whose I/O has been: the process stood still, and what came meanwhile,
+   * acknowledgements perhaps, waits to be read. A timer that calls back is before the I/O of its turn.
+   */
+  #isLate(): boolean {
+    return !this.#isPutOff && this.#later !== undefined && this.#later.at <= this.#clock.now();
+  }
 
   /** A timer that is early does no harm and is cheaper than a new one: it looks again. */
   #arm(): void {
