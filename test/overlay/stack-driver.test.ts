@@ -69,7 +69,6 @@ beforeEach(() => {
   const target = { address: POD, port: 80, source: CLIENT };
   driver.stack.tcp.connect(0, target, { closed: (reason) => ended.push(reason) });
   clock.runDeferred();
-  expect(sent).toHaveLength(1);
 });
 
 function attach(stack: Stack, address: number, mac: number): NetInterface {
