@@ -114,6 +114,7 @@ export class NodeInspector {
   }
 
   ipvsConnections(): ConnectionListing[] {
+    this.#proxier.lookAtConnections();
     return this.#director?.listConnections() ?? [];
   }
 

@@ -114,20 +114,22 @@ export class Proxier implements NodeProxy, Resource {
     return new Set(Array.from(changes, ({ key }) => key));
   }
 
-  /** Forwarded TCP connections. */
+  /** Forwarded TCP connections, as {@link lookAtConnections} has found them or later. */
   get connections(): Iterable<TrackedConnection> {
-    this.#ingress.catchUp();
     return this.#routes.open;
   }
 
-  /** Notes what has passed on them until now; otherwise it is known to within ten seconds. */
+  /**
+   * Notes what has become of them until now, and what has passed. Otherwise the engine's threads tell some milliseconds
+   * later, and bytes are known to within ten seconds.
+   */
   lookAtConnections(): void {
     this.#ingress.catchUp();
     this.#routes.look();
   }
 
+  /** Those that ended a short while ago, likewise. */
   get closedConnections(): ClosedConnections {
-    this.#ingress.catchUp();
     return this.#routes.closed;
   }
 

@@ -228,3 +228,30 @@ describe('rule counts', () => {
     expect(inspector.countIptables().filter.last).toBe(inspector.countIptables().filter.total);
   });
 });
+
+describe('what the forwarding threads have not told yet', () => {
+  test.each([0, 1, 2])(
+    'a listing is of one moment: a connection whose end is told by look %i is in it once',
+    (looks) => {
+      const { inspector, connect, untold } = nodeWith('iptables', [
+        { name: 'web', clusterIP: WEB.address },
+      ]);
+      const tell = connect(CLIENT, WEB);
+      tell('established');
+      untold.push(...Array.from({ length: looks }, () => () => {}), () => tell('closed'));
+      const states = inspector.conntrack().map(({ state }) => state);
+      expect(states).toEqual([looks === 0 ? 'CLOSE' : 'ESTABLISHED']);
+    },
+  );
+
+  test("is in ipvs' listings", () => {
+    const node = nodeWith('ipvs', [{ name: 'web', clusterIP: WEB.address }]);
+    const tell = node.connect(CLIENT, WEB);
+    node.untold.push(() => tell('established'));
+    expect(node.inspector.ipvsConnections()).toMatchObject([{ state: 'ESTABLISHED' }]);
+    node.untold.push(() => tell('client-fin'));
+    expect(node.inspector.virtualServers()).toMatchObject([
+      { destinations: [{ activeConnections: 0, inactiveConnections: 1 }] },
+    ]);
+  });
+});

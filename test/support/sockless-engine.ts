@@ -6,11 +6,14 @@ export interface SocklessEngine {
   readonly listening: ReadonlyMap<string, ListenOptions>;
   /** How often standing routes have been revoked. */
   readonly revocations: () => number;
+  /** What its threads have not told yet: each `catchUp` tells the first. */
+  readonly untold: (() => void)[];
 }
 
 /** An engine that only remembers who listens where. */
 export function socklessEngine(): SocklessEngine {
   const listening = new Map<string, ListenOptions>();
+  const untold: (() => void)[] = [];
   let revocations = 0;
   const engine = {
     listen: async (options: ListenOptions) => {
@@ -25,7 +28,7 @@ export function socklessEngine(): SocklessEngine {
     revokeStanding: () => {
       revocations += 1;
     },
-    catchUp: () => {},
+    catchUp: () => untold.shift()?.(),
   } as unknown as Engine;
-  return { engine, listening, revocations: () => revocations };
+  return { engine, listening, revocations: () => revocations, untold };
 }

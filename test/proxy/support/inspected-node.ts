@@ -14,16 +14,15 @@ import { Proxier } from '../../../src/proxy/proxier.ts';
 import type { ProxyModeName } from '../../../src/proxy/proxy-mode.ts';
 import type { DatagramListener } from '../../../src/proxy/udp/datagram-listener.ts';
 import { cidr } from '../../ipam/addresses.ts';
-import { socklessEngine } from '../../support/sockless-engine.ts';
+import { type SocklessEngine, socklessEngine } from '../../support/sockless-engine.ts';
 
 export const NODE_IP = '192.168.0.2';
-
-const { engine } = socklessEngine();
 
 export interface InspectedNode {
   readonly clock: ManualClock;
   readonly proxier: Proxier;
   readonly inspector: NodeInspector;
+  readonly untold: SocklessEngine['untold'];
   /** A TCP connection; the function it returns tells what becomes of it. */
   readonly connect: (
     source: SocketAddress,
@@ -40,6 +39,7 @@ export function inspectedNode(
   objects: { readonly services: readonly Service[]; readonly slices: readonly EndpointSlice[] },
 ): InspectedNode {
   const clock = new ManualClock();
+  const { engine, untold } = socklessEngine();
   const receivers: ((message: Uint8Array) => void)[] = [];
   const dialer: Dialer = {
     stream: ({ address, port }) => ({ kind: 'dial', address, port }),
@@ -76,6 +76,7 @@ export function inspectedNode(
     clock,
     proxier,
     inspector: new NodeInspector({ proxier, mode, context, clock }),
+    untold,
     connect: (
       source: SocketAddress,
       destination: SocketAddress,
