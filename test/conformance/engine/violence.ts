@@ -67,7 +67,7 @@ class Scene implements AsyncDisposable {
   readonly #retired = new Set<Promise<void>>();
   readonly #cutIds = new Set<number>();
   /** Who serves each dialogue, by its client's address and port. */
-  readonly #servedBy = new Map<string, Endpoint>();
+  readonly #servedBy = new Map<string, Service>();
   /** Endpoints that went. */
   #retirements = 0;
   #port = 0;
@@ -119,7 +119,7 @@ class Scene implements AsyncDisposable {
     const endpoint = this.#endpoints[this.#random.below(this.#endpoints.length)];
     if (endpoint === undefined) return { kind: 'reset' };
     const { source } = connection;
-    this.#servedBy.set(keyOf(source), endpoint);
+    this.#note(connection, endpoint);
     const { port } = endpoint;
     if (isRegular(source.address))
       return { kind: 'dial', address: ADDRESS, port, standing: () => this.#standing() };
@@ -133,12 +133,23 @@ class Scene implements AsyncDisposable {
     return {
       choices: endpoints.map(({ port }) => ({ address: ADDRESS, port })),
       seed: this.#random.uint32(),
-      taken: ({ source }, choice) => {
+      taken: (connection, choice) => {
         const endpoint = endpoints[choice];
-        if (endpoint !== undefined) this.#servedBy.set(keyOf(source), endpoint);
+        if (endpoint !== undefined) this.#note(connection, endpoint);
         return undefined;
       },
     };
+  }
+
+  /**
+   * Keeps who serves a connection. The kernel may give a reset client's port to the next one before we hear of the reset:
+   * then it is not known who served which.
+   */
+  #note(connection: EngineConnection, endpoint: Endpoint): void {
+    const key = keyOf(connection.source);
+    const before = this.#servedBy.get(key)?.connection;
+    const isAlone = before === undefined || before === connection;
+    this.#servedBy.set(key, { connection, endpoint: isAlone ? endpoint : undefined });
   }
 
   async #changeEndpoint(random: Random): Promise<void> {
@@ -167,7 +178,7 @@ class Scene implements AsyncDisposable {
       const key = keyOf({ address: localAddress, port: client.localPort ?? 0 });
       servedBy = () => {
         engine.catchUp();
-        const endpoint = this.#servedBy.get(key);
+        const endpoint = this.#servedBy.get(key)?.endpoint;
         this.#servedBy.delete(key);
         return endpoint;
       };
@@ -191,7 +202,7 @@ class Scene implements AsyncDisposable {
     return new Promise((resolve) => {
       client.once('close', () => {
         const whole = received === payload.length && !broken;
-        // Reset before we heard that we were connected: then by whom is not known.
+        // Not known, too, of one that was reset before we heard that it was connected.
         const retired = servedBy?.()?.retired ?? this.#retirements > retirements;
         if (corrupt) resolve('corrupt');
         else if (whole) resolve('whole');
@@ -208,6 +219,12 @@ class Scene implements AsyncDisposable {
       end(client, random);
     } else this.#endpoints[random.below(this.#endpoints.length)]?.cutOne(random);
   }
+}
+
+/** Who serves a connection. */
+interface Service {
+  readonly connection: EngineConnection;
+  readonly endpoint: Endpoint | undefined;
 }
 
 /** An echo server whose dialogues say who they are. */
