@@ -31,7 +31,8 @@ export class LinuxReceiver {
   readonly #fd: number;
   readonly #onDatagram: DatagramPortOptions['onDatagram'];
   readonly #messages: MessageVector;
-  readonly #slots: Buffer[] = [];
+  /** Undefined: was handed out, or never needed. */
+  readonly #slots: (Buffer | undefined)[] = new Array<undefined>(MESSAGES);
   /** By address; of IPv4 only. */
   readonly #names = new Map<number, string>();
   #errors = 0;
@@ -42,7 +43,6 @@ export class LinuxReceiver {
     this.#fd = fd;
     this.#onDatagram = onDatagram;
     this.#messages = new MessageVector(linux, MESSAGES, MESSAGES);
-    for (let index = 0; index < MESSAGES; index += 1) this.#renew(index);
   }
 
   get errors(): number {
@@ -71,7 +71,10 @@ export class LinuxReceiver {
   /** How many messages came; 0: none, for now. */
   #receive(): number {
     const { calls } = this.#linux;
-    for (let index = 0; index < MESSAGES; index += 1) this.#messages.setIncoming(index);
+    for (let index = 0; index < MESSAGES; index += 1) {
+      this.#slots[index] ??= this.#newSlot(index);
+      this.#messages.setIncoming(index);
+    }
     const count = calls.recvmmsg(this.#fd, this.#messages.address, MESSAGES, MSG_DONTWAIT, 0);
     if (count !== -1) return count;
     const errno = calls.errno();
@@ -98,21 +101,22 @@ export class LinuxReceiver {
   }
 
   #release(index: number, length: number): Uint8Array {
-    const slot = this.#slots[index] ?? Buffer.alloc(SLOT_BYTES);
+    const slot = this.#slots[index];
+    if (slot === undefined) return Buffer.of();
     if (length < COPIED_BELOW_BYTES) {
       const copy = Buffer.allocUnsafe(length);
       slot.copy(copy, 0, SLOT_OFFSET, SLOT_OFFSET + length);
       return copy;
     }
-    this.#renew(index);
+    this.#slots[index] = undefined;
     return new Uint8Array(slot.buffer, SLOT_OFFSET, length);
   }
 
-  #renew(index: number): void {
+  #newSlot(index: number): Buffer {
     const slot = Buffer.allocUnsafeSlow(SLOT_BYTES);
-    this.#slots[index] = slot;
     const address = this.#linux.addressOf(slot.buffer) + SLOT_OFFSET;
     this.#messages.setVector(index, address, SLOT_BYTES - SLOT_OFFSET);
+    return slot;
   }
 
   #nameOf(index: number): string {
