@@ -56,6 +56,7 @@ export function peers(folder: string, childScript: string): readonly Peer[] {
     own('iptables:uring'),
     own('iptables:epoll'),
     own('iptables:handle'),
+    own('ipvs:uring'),
   ];
 }
 
