@@ -90,9 +90,9 @@ export class ConnectionRoutes {
     const observer = new Tracked(this.#book, connection, endpoint, source, decision.binding);
     const way = this.#dialer.stream(endpoint, source);
     if (relay === undefined) {
-      if (way.kind === 'stream' || odds === undefined) return { ...way, observer };
+      if (way.kind === 'stream') return { ...way, observer };
       const client = connection.source.address;
-      return { ...way, observer, standing: () => this.#standing(odds(), client) };
+      return new TrackedDial(way, observer, () => this.#standing(odds?.(), client));
     }
     const route: DialRoute | StreamRoute = {
       ...way,
@@ -123,6 +123,28 @@ export class ConnectionRoutes {
         return new Tracked(this.#book, connection, endpoint, source, undefined);
       },
     };
+  }
+}
+
+/** A class, because one is made for each connection: V8 is slow to spread an object and to add to it. */
+class TrackedDial implements DialRoute {
+  readonly kind = 'dial';
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress?: string;
+  readonly observer: ConnectionObserver;
+  readonly standing: () => StandingRoute | undefined;
+
+  constructor(
+    { address, port, localAddress }: DialTarget,
+    observer: ConnectionObserver,
+    standing: () => StandingRoute | undefined,
+  ) {
+    this.address = address;
+    this.port = port;
+    if (localAddress !== undefined) this.localAddress = localAddress;
+    this.observer = observer;
+    this.standing = standing;
   }
 }
 

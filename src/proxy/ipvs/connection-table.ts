@@ -46,8 +46,8 @@ export class ConnectionTable {
   }
 
   /** Makes an entry and counts it at its destination. Its timer starts with {@link restart}. */
-  add(init: Omit<ConnectionInit, 'onExpire'>): Connection {
-    const connection = new Connection({ ...init, onExpire: (one) => this.#onExpire(one) });
+  add(init: ConnectionInit): Connection {
+    const connection = new Connection(init, this.#onExpire);
     this.#all.add(connection);
     if (!connection.onePacket) this.#byKey.set(connection.key, connection);
     const destination = connection.destination;
@@ -107,14 +107,14 @@ export class ConnectionTable {
     }
   }
 
-  #onExpire(connection: Connection): void {
+  readonly #onExpire = (connection: Connection): void => {
     if (connection.controlled === 0) {
       this.end(connection);
       return;
     }
     connection.timeoutMs = HELD_TEMPLATE_MS;
     this.restart(connection);
-  }
+  };
 
   #uncount(connection: Connection): void {
     const destination = connection.destination;

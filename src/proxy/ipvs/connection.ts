@@ -20,7 +20,6 @@ export interface ConnectionInit {
   readonly timeoutMs: number;
   readonly template?: boolean;
   readonly onePacket?: boolean;
-  readonly onExpire: (connection: Connection) => void;
 }
 
 /**
@@ -55,7 +54,7 @@ export class Connection implements Expirable {
   heapIndex = -1;
   readonly #onExpire: (connection: Connection) => void;
 
-  constructor(init: ConnectionInit) {
+  constructor(init: ConnectionInit, onExpire: (connection: Connection) => void) {
     this.protocol = init.protocol;
     this.client = init.client;
     this.virtual = init.virtual;
@@ -66,7 +65,7 @@ export class Connection implements Expirable {
     this.template = init.template ?? false;
     this.onePacket = init.onePacket ?? false;
     this.key = connectionKey(init.protocol, init.client, init.virtual, this.template);
-    this.#onExpire = init.onExpire;
+    this.#onExpire = onExpire;
   }
 
   onExpire(): void {
