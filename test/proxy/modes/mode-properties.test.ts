@@ -6,7 +6,7 @@ import { seededRandom } from '../../../src/base/random.ts';
 import type { Flow } from '../../../src/proxy/flow.ts';
 import { PROXY_MODES } from '../../../src/proxy/modes/mode-table.ts';
 import { nodeContext } from '../../../src/proxy/node-context.ts';
-import type { ProxyModeName } from '../../../src/proxy/proxy-mode.ts';
+import type { ProxyMode, ProxyModeName, Reach } from '../../../src/proxy/proxy-mode.ts';
 import { buildRoutingTable } from '../../../src/services/routing-state.ts';
 import { cidr } from '../../ipam/addresses.ts';
 import { endpoint, service, type ServiceShape, slice } from '../../services/objects.ts';
@@ -117,52 +117,52 @@ function flowOf([source, destination]: [string, string], index: number): Flow {
   };
 }
 
+/** Checks each flow of many worlds beside what the mode can reach for it. */
+async function checkFlows(
+  name: ProxyModeName,
+  check: (mode: ProxyMode, flow: Flow, reach: Reach, world: World) => void,
+): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(worlds, async (world) => {
+      const { mode } = setUp(name, world);
+      for (const [index, pair] of world.flows.entries()) {
+        const flow = flowOf(pair, index);
+        check(mode, flow, mode.reach(flow), world);
+      }
+      await mode.close();
+    }),
+    { numRuns: 200 },
+  );
+}
+
 describe.each(MODES)('%s', (name) => {
   test('has odds of all that it can reach, and only where nothing but chance decides', async () => {
     const draws = name === 'iptables' || name === 'nftables';
-    await fc.assert(
-      fc.asyncProperty(worlds, async (world) => {
-        const { mode } = setUp(name, world);
-        for (const [index, pair] of world.flows.entries()) {
-          const flow = flowOf(pair, index);
-          const { verdict, endpoints: reachable } = mode.reach(flow);
-          const remembers = world.shape.sessionAffinity === 'ClientIP';
-          const expected =
-            draws && verdict === 'forward' && !remembers
-              ? reachable.map(({ address, snat }) => [address, snat])
-              : undefined;
-          const forwards = mode
-            .odds(flow)
-            ?.forwards.map(({ endpoint: { address, port }, masquerade }) => [
-              `${address}:${port}`,
-              masquerade,
-            ]);
-          expect(forwards).toEqual(expected);
-        }
-        await mode.close();
-      }),
-      { numRuns: 100 },
-    );
+    await checkFlows(name, (mode, flow, { verdict, endpoints: reachable }, { shape }) => {
+      const remembers = shape.sessionAffinity === 'ClientIP';
+      const expected =
+        draws && verdict === 'forward' && !remembers
+          ? reachable.map(({ address, snat }) => [address, snat])
+          : undefined;
+      const forwards = mode
+        .odds(flow)
+        ?.forwards.map(({ endpoint: { address, port }, masquerade }) => [
+          `${address}:${port}`,
+          masquerade,
+        ]);
+      expect(forwards).toEqual(expected);
+    });
   });
 
   test('decides what it says it can reach, with the source it says', async () => {
-    await fc.assert(
-      fc.asyncProperty(worlds, async (world) => {
-        const { mode } = setUp(name, world);
-        for (const [index, pair] of world.flows.entries()) {
-          const flow = flowOf(pair, index);
-          const { verdict, endpoints: reachable } = mode.reach(flow);
-          const decision = mode.decide(flow);
-          expect(decision.kind).toBe(verdict);
-          if (decision.kind !== 'forward') continue;
-          const { address, port } = decision.endpoint;
-          const found = reachable.find((one) => one.address === `${address}:${port}`);
-          expect(found?.snat, 'an endpoint within reach').toBe(decision.masquerade);
-        }
-        await mode.close();
-      }),
-      { numRuns: 200 },
-    );
+    await checkFlows(name, (mode, flow, { verdict, endpoints: reachable }) => {
+      const decision = mode.decide(flow);
+      expect(decision.kind).toBe(verdict);
+      if (decision.kind !== 'forward') return;
+      const { address, port } = decision.endpoint;
+      const found = reachable.find((one) => one.address === `${address}:${port}`);
+      expect(found?.snat, 'an endpoint within reach').toBe(decision.masquerade);
+    });
   });
 
   test('never leaves the endpoint’s category', async () => {
